@@ -1,0 +1,79 @@
+"""What a model is worth on held-out data: the bound every ``Conditional`` has, with its error."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pgm_lite.core import Canvas, Conditional, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An estimate in nats per token: its mean, its standard error, and the rows behind it.
+
+    ``exact`` tells a likelihood (AR) from an upper bound on the negative log-likelihood.
+    """
+
+    nats: float
+    standard_error: float
+    rows: int
+    exact: bool = False
+
+    @property
+    def bits(self) -> float:
+        """The same in bits per token."""
+        return self.nats / math.log(2)
+
+
+@torch.no_grad()
+def held_out_bound(
+    model: Conditional, rows: Int[Tensor, "m n"], *, rng: torch.Generator, batch: int = 64
+) -> Bound:
+    """The masked bound (MDLM, PGM, oracles): uniform number of unknown positions, random places.
+
+    With u ~ U{1..n} positions unknown, the mean cross entropy over them has the expectation
+    E_t[(1/t) sum CE] / n of the continuous bound over t ~ U(0, 1) without a cut at eps (any-order
+    view: arXiv 2110.02037, eq. 5), and less variance. u is stratified over the rows; the standard
+    error treats rows as independent, which overstates it.
+    """
+    count, n = rows.shape
+    batches = math.ceil(count / batch)
+    device = rows.device
+    strata = (torch.randperm(batches, generator=rng, device=rng.device) + 0.0).to(device)
+    nats: list[Tensor] = []
+    for index in range(batches):
+        tokens = rows[index * batch : (index + 1) * batch]
+        u = (strata[index] + torch.rand((), generator=rng, device=device)) / batches
+        unknown_count = min(n, 1 + int(u * n))
+        shuffled = torch.rand(tokens.shape, generator=rng, device=device).argsort(1)
+        known = shuffled >= unknown_count
+        where = listed(~known)
+        answers = model.log_probs(Canvas(tokens, known), where)
+        truth = tokens.gather(1, where)
+        nats.append(-answers.gather(-1, truth[..., None])[..., 0].double().mean(1))
+    return summary(torch.cat(nats))
+
+
+@torch.no_grad()
+def exact_likelihood(
+    forward: Callable[[Int[Tensor, "b n"]], Float[Tensor, "b n v"]],
+    rows: Int[Tensor, "m n"],
+    *,
+    batch: int = 64,
+) -> Bound:
+    """The negative log-likelihood of an autoregressive model; ``forward`` gives its logits."""
+    nats: list[Tensor] = []
+    for tokens in rows.split(batch):
+        log_probs = forward(tokens).double().log_softmax(-1)
+        nats.append(-log_probs.gather(-1, tokens[..., None])[..., 0].mean(1))
+    return summary(torch.cat(nats), exact=True)
+
+
+def summary(nats: Float[Tensor, " m"], *, exact: bool = False) -> Bound:
+    """Mean and standard error over rows."""
+    error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 else math.nan
+    return Bound(float(nats.mean()), error, len(nats), exact)

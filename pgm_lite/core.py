@@ -1,0 +1,210 @@
+"""What every floor above agrees on: the canvas, its cost, one step, and what a model can be asked.
+
+Axis letters: b batch rows, n positions, q queried positions, v vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal, Protocol, Self, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+NOBODY = -1
+"""The entry of a ragged ``where`` that asks about no position at all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """A batch of partly known sequences. What ``tokens`` holds where ``known`` is false means nothing."""
+
+    tokens: Int[Tensor, "b n"]
+    known: Bool[Tensor, "b n"]
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 2 or self.tokens.shape != self.known.shape:
+            raise ValueError(
+                f"a Canvas needs tokens and known of one shape [batch, positions]; got "
+                f"{list(self.tokens.shape)} and {list(self.known.shape)}"
+            )
+
+    @classmethod
+    def blank(cls, batch: int, seq_len: int, device: torch.device | str = "cpu") -> Self:
+        """A canvas on which nothing is known."""
+        if batch < 1 or seq_len < 1:
+            raise ValueError(f"batch and seq_len must be at least 1; got {batch} and {seq_len}")
+        shape = (batch, seq_len)
+        return cls(
+            torch.zeros(shape, dtype=torch.long, device=device),
+            torch.zeros(shape, dtype=torch.bool, device=device),
+        )
+
+    @classmethod
+    def prompt(
+        cls, tokens: Int[Tensor, " p"] | Sequence[int], batch: int, seq_len: int
+    ) -> Self:
+        """A canvas whose first positions are known to be ``tokens``, the rest unknown."""
+        given = torch.as_tensor(tokens, dtype=torch.long)
+        if len(given) > seq_len:
+            raise ValueError(
+                f"the prompt has {len(given)} tokens but the sequence only {seq_len} positions; "
+                f"shorten it by {len(given) - seq_len}"
+            )
+        where = torch.arange(len(given)).expand(batch, -1)
+        return cls.blank(batch, seq_len).reveal(where, given.expand(batch, -1))
+
+    @property
+    def batch(self) -> int:
+        """Number of rows."""
+        return self.tokens.shape[0]
+
+    @property
+    def seq_len(self) -> int:
+        """Number of positions in a row."""
+        return self.tokens.shape[1]
+
+    @property
+    def unknown(self) -> Bool[Tensor, "b n"]:
+        """The positions that still have no token."""
+        return ~self.known
+
+    def reveal(self, where: Int[Tensor, "b q"], tokens: Int[Tensor, "b q"]) -> Self:
+        """A new canvas on which the positions ``where`` are known to be ``tokens``."""
+        written = positions_mask(where, self.seq_len)
+        return type(self)(
+            torch.where(written, scatter(where, tokens, self.seq_len), self.tokens),
+            self.known | written,
+        )
+
+    def reopen(self, where: Int[Tensor, "b q"]) -> Self:
+        """A new canvas on which the positions ``where`` are unknown again."""
+        opened = positions_mask(where, self.seq_len)
+        return type(self)(self.tokens.masked_fill(opened, 0), self.known & ~opened)
+
+    def row(self, index: int) -> Self:
+        """One row, as a batch of one."""
+        return type(self)(self.tokens[index : index + 1], self.known[index : index + 1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cost:
+    """What each row of a batch has been charged; add with ``+``.
+
+    ``encoder_positions`` and ``decoder_positions`` count positions sent through those halves of a
+    network (a network of one piece is all encoder; registers count). ``flops`` counts the
+    multiplications and additions of its matrix products, two for each weight used.
+    """
+
+    calls: Int[Tensor, " b"]
+    encoder_positions: Int[Tensor, " b"]
+    decoder_positions: Int[Tensor, " b"]
+    flops: Float[Tensor, " b"]
+
+    @classmethod
+    def zero(cls, batch: int) -> Self:
+        """Nothing spent yet."""
+        none = torch.zeros(batch, dtype=torch.long)
+        return cls(none, none, none, none.double())
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.calls + other.calls,
+            self.encoder_positions + other.encoder_positions,
+            self.decoder_positions + other.decoder_positions,
+            self.flops + other.flops,
+        )
+
+    @property
+    def positions(self) -> Int[Tensor, " b"]:
+        """All positions processed, whichever half of the network they went through."""
+        return self.encoder_positions + self.decoder_positions
+
+    def row(self, index: int) -> "Cost":
+        """The bill of one row."""
+        return Cost(*(getattr(self, field.name)[index : index + 1] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What one model call did. ``canvas`` is the canvas after it; fields that do not apply are None.
+
+    ``log_prob`` (nats) belongs to the written positions and is zero elsewhere; ``entropy`` (nats)
+    belongs to the queried positions, is that of the law actually drawn from, and is zero elsewhere.
+    """
+
+    canvas: Canvas
+    queried: Bool[Tensor, "b n"]
+    written: Bool[Tensor, "b n"]
+    log_prob: Float[Tensor, "b n"]
+    entropy: Float[Tensor, "b n"]
+    cost: Cost
+    note: str
+    reopened: Bool[Tensor, "b n"] | None = None
+    draft: Int[Tensor, "b n"] | None = None
+    rejected: Bool[Tensor, "b n"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a sequence is laid out for the eye: a line of text, or a grid in raster order.
+
+    ``palette`` names the colour ("#rrggbb") of each token where tokens are colours.
+    """
+
+    kind: Literal["line", "grid"]
+    rows: int
+    columns: int
+    palette: tuple[str, ...] | None = None
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model that can say what a question costs without being asked it."""
+
+    def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The bill for asking about ``where`` on this canvas."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Priced, Protocol):
+    """A model of any unknown position given the known ones: MDLM, PGM, the exact oracles."""
+
+    def log_probs(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """Log-probabilities (nats) at ``where``; answers at ``NOBODY`` mean nothing."""
+        ...
+
+
+@runtime_checkable
+class NextToken(Priced, Protocol):
+    """A model of the next position given all earlier ones; ``memory`` is its key/value cache."""
+
+    def next_log_probs(
+        self, canvas: Canvas, position: int, memory: object | None
+    ) -> tuple[Float[Tensor, "b v"], object]:
+        """Log-probabilities (nats) at ``position`` given the tokens before it, and the new memory."""
+        ...
+
+
+def positions_mask(where: Int[Tensor, "b q"], seq_len: int) -> Bool[Tensor, "b n"]:
+    """The positions listed in ``where``, as booleans."""
+    slots = torch.zeros(where.shape[0], seq_len + 1, dtype=torch.bool, device=where.device)
+    return slots.scatter(1, where.where(where >= 0, seq_len), value=True)[:, :seq_len]
+
+
+def scatter(where: Int[Tensor, "b q"], values: Tensor, seq_len: int) -> Tensor:
+    """``values`` [b q] laid out by position [b n], zero where nothing was said."""
+    slots = torch.zeros(where.shape[0], seq_len + 1, dtype=values.dtype, device=values.device)
+    return slots.scatter(1, where.where(where >= 0, seq_len), values)[:, :seq_len]
+
+
+def listed(mask: Bool[Tensor, "b n"]) -> Int[Tensor, "b q"]:
+    """The true positions of each row in rising order, padded with ``NOBODY`` to a common length."""
+    counts = mask.sum(1)
+    longest = int(counts.max()) if len(counts) else 0
+    order = torch.argsort(mask.to(torch.int8), dim=1, descending=True, stable=True)[:, :longest]
+    padding = torch.arange(longest, device=mask.device) >= counts[:, None]
+    return order.masked_fill(padding, NOBODY)

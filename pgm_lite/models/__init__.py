@@ -1,0 +1,7 @@
+"""The model families: each answers what its protocol asks and never samples itself."""
+
+from pgm_lite.models.ar import AR
+from pgm_lite.models.mdlm import MDLM
+from pgm_lite.models.pgm import PGM
+
+__all__ = ["AR", "MDLM", "PGM"]

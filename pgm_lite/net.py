@@ -1,0 +1,243 @@
+"""The parts every network here is made of: rotary attention, feed-forward, blocks.
+
+Positions enter twice: as rotations of queries and keys (rotary embedding, arXiv 2104.09864; on a
+grid one half of the channels turns with the row, the other with the column) and as a learned
+vector added to each embedding. Grids need the second: see LOG.md.
+
+Blocks are pre-norm with layer norms, queries and keys normalised, squared-ReLU feed-forward
+(arXiv 2109.08668) and output projections that start at zero, so that an untrained block is the
+identity.
+
+Axis letters: b batch, n positions, q queries, k keys, d width, h heads, e head width, a attributes.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+KeyValue: TypeAlias = tuple[Float[Tensor, "b h k e"], Float[Tensor, "b h k e"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a network.
+
+    ``rows`` x ``columns`` positions in raster order, one row for text. ``labels`` lists how many
+    values each attribute of a class label has; empty for models without labels.
+    """
+
+    vocab_size: int
+    rows: int
+    columns: int
+    width: int
+    heads: int
+    depth: int
+    labels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        step = 4 if self.rows > 1 else 2
+        if self.width % self.heads or (self.width // self.heads) % step:
+            raise ValueError(
+                f"width {self.width} with {self.heads} heads leaves {self.width / self.heads:g} "
+                f"channels a head; rotary embedding needs a whole multiple of {step}"
+            )
+        if min(self.vocab_size, self.rows, self.columns, self.depth) < 1:
+            raise ValueError(f"every size of a network must be at least 1; got {self}")
+
+    @property
+    def seq_len(self) -> int:
+        """Number of positions."""
+        return self.rows * self.columns
+
+
+def angles(shape: Shape) -> Float[Tensor, "n1 half"]:
+    """The rotary angle of each channel pair at each position; the last row, zeros, is for registers.
+
+    Rotary wavelengths run up to 10000 positions along a line and up to 100 along a grid's axis.
+    """
+    pairs = shape.width // shape.heads // 2
+    place = torch.arange(shape.seq_len)
+    if shape.rows == 1:
+        turning = place[:, None] * 10000.0 ** (-torch.arange(pairs) / pairs)
+    else:
+        speed = 100.0 ** (-torch.arange(pairs // 2) / (pairs // 2))
+        row, column = place // shape.columns, place % shape.columns
+        turning = torch.cat([row[:, None] * speed, column[:, None] * speed], dim=1)
+    return torch.cat([turning, torch.zeros(1, pairs)])
+
+
+def rotate(x: Float[Tensor, "b h n e"], turning: Float[Tensor, "... n half"]) -> Tensor:
+    """Turn each channel pair (i, i + e/2) by its angle."""
+    first, second = x.chunk(2, dim=-1)
+    cos, sin = turning.cos().to(x.dtype), turning.sin().to(x.dtype)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def attend(
+    query: Float[Tensor, "b h q e"],
+    key: Float[Tensor, "b h k e"],
+    value: Float[Tensor, "b h k e"],
+    bias: Float[Tensor, "b 1 q k"] | None = None,
+) -> Float[Tensor, "b h q e"]:
+    """Softmax attention; ``bias`` is added to the scores, minus infinity where looking is forbidden.
+
+    PyTorch's fused kernel, except when training on a CPU: there two plain matrix products run in
+    bfloat16 at four times the fused kernel's speed (LOG.md), and memory is no concern.
+    """
+    if query.device.type == "cpu" and torch.is_grad_enabled():
+        return attend_plainly(query, key, value, bias)
+    bias = None if bias is None else bias.to(query.dtype)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+
+def attend_plainly(
+    query: Float[Tensor, "b h q e"],
+    key: Float[Tensor, "b h k e"],
+    value: Float[Tensor, "b h k e"],
+    bias: Float[Tensor, "b 1 q k"] | None = None,
+) -> Float[Tensor, "b h q e"]:
+    """The definition: softmax(query key' / sqrt(e) + bias) value."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if bias is not None:
+        scores = scores + bias
+    return scores.softmax(dim=-1).to(value.dtype) @ value
+
+
+class FeedForward(nn.Module):
+    """Two linear maps around a squared ReLU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.rise = nn.Linear(width, 4 * width, bias=False)
+        self.fall = nn.Linear(4 * width, width, bias=False)
+        nn.init.zeros_(self.fall.weight)
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        return self.fall(F.relu(self.rise(x)).square())
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block: attention, then feed-forward, each added to its input.
+
+    With ``own_keys`` the block attends to its own input (and, if given, to earlier keys and values);
+    without, it only asks: keys and values come from outside, and its queries never see each other.
+    """
+
+    def __init__(self, width: int, heads: int, *, own_keys: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before_attention = nn.LayerNorm(width, bias=False)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False) if own_keys else None
+        self.out = nn.Linear(width, width, bias=False)
+        self.before_feed = nn.LayerNorm(width, bias=False)
+        self.feed = FeedForward(width)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(
+        self,
+        x: Float[Tensor, "b q d"],
+        turning: Float[Tensor, "... q half"],
+        outside: KeyValue | None = None,
+        bias: Float[Tensor, "b 1 q k"] | None = None,
+    ) -> tuple[Float[Tensor, "b q d"], KeyValue | None]:
+        """The block's output, and the keys and values it attended to."""
+        normed = self.before_attention(x)
+        query = rotate(unit(split(self.query(normed), self.heads)), turning)
+        seen = outside
+        if self.key_value is not None:
+            key, value = keys_values(self.key_value(normed), self.heads, turning)
+            if outside is not None:
+                key, value = torch.cat([outside[0], key], 2), torch.cat([outside[1], value], 2)
+            seen = (key, value)
+        if seen is None:
+            raise ValueError("a block without keys of its own needs keys and values from outside")
+        x = x + self.out(merge(attend(query, *seen, bias)))
+        return x + self.feed(self.before_feed(x)), seen
+
+
+class Embedding(nn.Module):
+    """Token + position + label vectors, normalised; row ``vocab_size`` is private.
+
+    Each family gives the private row its own meaning: [MASK] for MDLM, the beginning of the
+    sequence for AR, the register for PGM.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.private = shape.vocab_size
+        self.token = nn.Embedding(shape.vocab_size + 1, shape.width)
+        self.position = nn.Embedding(shape.seq_len + 1, shape.width)
+        self.label = LabelEmbedding(shape.labels, shape.width) if shape.labels else None
+        for table in (self.token, self.position):
+            nn.init.normal_(table.weight, std=0.5)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "b n"],
+        positions: Int[Tensor, "... n"],
+        label: Int[Tensor, "b a"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        x = self.token(tokens) + self.position(positions)
+        return F.layer_norm(self.add_label(x, label), (x.shape[-1],))
+
+    def add_label(
+        self, x: Float[Tensor, "b n d"], label: Int[Tensor, "b a"] | None
+    ) -> Float[Tensor, "b n d"]:
+        """``x`` plus the label's vector, for models that have labels."""
+        if self.label is not None:
+            return x + self.label(label, x.shape[0])
+        if label is not None and label.shape[-1] > 0:
+            raise ValueError("this model was trained without labels; leave the label out")
+        return x
+
+
+class LabelEmbedding(nn.Module):
+    """The sum of one learned vector per attribute; -1 (unspecified) has a vector of its own."""
+
+    def __init__(self, sizes: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        starts = torch.tensor([0, *[size + 1 for size in sizes]]).cumsum(0)[:-1]
+        self.register_buffer("starts", starts, persistent=False)
+        self.sizes = sizes
+        self.table = nn.Embedding(sum(sizes) + len(sizes), width)
+        nn.init.normal_(self.table.weight, std=0.2)
+
+    def forward(self, label: Int[Tensor, "b a"] | None, batch: int) -> Float[Tensor, "b 1 d"]:
+        """The vector added to every position; ``None`` is a label with nothing specified."""
+        starts: Tensor = self.get_buffer("starts")
+        if label is None:
+            label = torch.full((batch, len(self.sizes)), -1, device=starts.device)
+        if label.shape != (batch, len(self.sizes)):
+            raise ValueError(
+                f"a label here is {len(self.sizes)} attributes for each of {batch} rows, "
+                f"-1 for unspecified ones; got the shape {list(label.shape)}"
+            )
+        return self.table(starts + label + 1).sum(1, keepdim=True)
+
+
+def split(x: Float[Tensor, "b n d"], heads: int) -> Float[Tensor, "b h n e"]:
+    """Channels to heads."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:
+    """Heads to channels."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def unit(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b h n e"]:
+    """Each head's vector normalised (QK-norm, as layer norm without weights: arXiv 2302.05442)."""
+    return F.layer_norm(x, (x.shape[-1],))
+
+
+def keys_values(
+    projected: Float[Tensor, "b k d2"], heads: int, turning: Float[Tensor, "... k half"]
+) -> KeyValue:
+    """Keys, normalised and turned, and values from one joint projection."""
+    key, value = projected.chunk(2, dim=-1)
+    return rotate(unit(split(key, heads)), turning), split(value, heads)

@@ -1,0 +1,58 @@
+"""How a checkpoint is trained: the sizes of its network and the schedule of its optimiser."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a training run besides data, family and seed.
+
+    Matrices inside the blocks are trained by Muon, all else by AdamW; both learning rates rise
+    linearly for ``warmup`` steps and then fall along a cosine to ``last_rate`` of their peak.
+    """
+
+    width: int
+    heads: int
+    depth: int
+    steps: int
+    batch: int
+    matrix_rate: float = 0.02
+    vector_rate: float = 3e-3
+    warmup: int = 50
+    last_rate: float = 0.02
+    ema: float = 0.998
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.warmup < 0:
+            raise ValueError(
+                f"a recipe needs steps >= 1, batch >= 1 and warmup >= 0; got steps={self.steps}, "
+                f"batch={self.batch}, warmup={self.warmup}"
+            )
+
+
+PRESETS: dict[str, dict[str, Recipe]] = {
+    "tiny": {
+        "shidoku": Recipe(width=96, heads=3, depth=4, steps=3000, batch=128),
+        "faces": Recipe(width=144, heads=3, depth=6, steps=2500, batch=16),
+        "austen": Recipe(width=144, heads=2, depth=6, steps=6000, batch=16),
+    },
+    "mini": {
+        "shidoku": Recipe(width=32, heads=2, depth=2, steps=60, batch=32, warmup=5),
+        "faces": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
+        "austen": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
+    },
+}
+"""Presets by name and data set: ``tiny`` is what the shipped checkpoints used, ``mini`` is a trial."""
+
+
+def recipe(preset: str, dataset: str) -> Recipe:
+    """The recipe of a preset for a data set."""
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}; the presets are {', '.join(PRESETS)}")
+    if dataset not in PRESETS[preset]:
+        raise ValueError(
+            f"the preset {preset!r} has no recipe for {dataset!r}, only for "
+            f"{', '.join(PRESETS[preset])}; give width, heads, depth, steps and batch yourself"
+        )
+    return PRESETS[preset][dataset]

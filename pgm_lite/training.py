@@ -1,0 +1,237 @@
+"""The training loop: a generator that yields its progress and can be killed at any moment.
+
+Everything random in step k comes from a generator seeded by (seed, k), and the state on disk is
+replaced in one move, so a run that was killed and resumed ends with the weights of one that was not.
+"""
+
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from jaxtyping import Int
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pgm_lite.objectives import Objective, stratified
+from pgm_lite.recipes import Recipe
+
+
+class Split(Protocol):
+    """Rows of a data set, as training asks for them."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def batch(
+        self, indices: Int[Tensor, " b"]
+    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+        """Tokens and labels of some rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands: ``nats`` per token is averaged since the last report."""
+
+    step: int
+    steps: int
+    nats: float
+    seconds: float
+
+    @property
+    def remaining(self) -> float:
+        """Estimated seconds to the end."""
+        return self.seconds / max(self.step, 1) * (self.steps - self.step)
+
+
+def train(
+    network: nn.Module,
+    objective: Objective,
+    split: Split,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    save_every: float = 60.0,
+    report_every: int = 10,
+) -> Iterator[Progress]:
+    """Train ``network`` in place; at the end it holds the averaged (EMA) weights.
+
+    With ``folder`` the state is saved there every ``save_every`` seconds, at the end, and when the
+    loop is interrupted or closed; an existing state is resumed. Attribute by attribute, labels are
+    dropped with a probability drawn afresh for each row, so every subset of a label is trained.
+    """
+    run = Run(network, recipe, folder)
+    return run.loop(objective, split, seed, save_every, report_every)
+
+
+class Run:
+    """The moving parts of one training run."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, folder: Path | None) -> None:
+        self.network, self.recipe, self.folder = network, recipe, folder
+        self.accelerator = Accelerator(mixed_precision=precision(), step_scheduler_with_optimizer=False)
+        average = get_ema_multi_avg_fn(recipe.ema)
+        self.ema = AveragedModel(network, multi_avg_fn=average).to(self.accelerator.device)
+        self.model = self.accelerator.prepare_model(network)
+        self.optimizers = [
+            self.accelerator.prepare_optimizer(each) for each in optimizers(network, recipe)
+        ]
+        self.clock = Clock()
+        self.accelerator.register_for_checkpointing(self.ema, self.clock)
+        self.resume()
+
+    def loop(
+        self, objective: Objective, split: Split, seed: int, save_every: float, report_every: int
+    ) -> Iterator[Progress]:
+        """The training loop proper."""
+        recipe, clock = self.recipe, self.clock
+        self.model.train()
+        total, started, saved = 0.0, time.perf_counter() - clock.seconds, time.monotonic()
+        last_report = clock.step
+        try:
+            while clock.step < recipe.steps:
+                total += self.step(objective, split, seed)
+                clock.step += 1
+                clock.seconds = time.perf_counter() - started
+                if clock.step % report_every == 0 or clock.step == recipe.steps:
+                    nats = total / (clock.step - last_report)
+                    total, last_report = 0.0, clock.step
+                    yield Progress(clock.step, recipe.steps, nats, clock.seconds)
+                if time.monotonic() - saved > save_every:
+                    self.save()
+                    saved = time.monotonic()
+        finally:
+            self.save()
+        self.network.load_state_dict(self.ema.module.state_dict())
+        self.network.eval()
+
+    def step(self, objective: Objective, split: Split, seed: int) -> float:
+        """One update; returns the loss in nats per token."""
+        recipe, device = self.recipe, self.accelerator.device
+        # Seeds of neighbouring steps must not be neighbours for simple generators: spread them.
+        spread = (seed * 1_000_003 + self.clock.step) * 2_654_435_761 % 2**63
+        rng = torch.Generator().manual_seed(spread)
+        tokens, label = split.batch(torch.randint(split.rows, (recipe.batch,), generator=rng))
+        label = dropped(label, rng=rng).to(device)
+        device_rng = torch.Generator(device).manual_seed(spread + 1)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate(self.clock.step, recipe)
+        with self.accelerator.autocast():
+            loss = objective.loss(
+                self.model,
+                tokens.to(device),
+                label,
+                t=stratified(recipe.batch, rng=device_rng),
+                rng=device_rng,
+            ).mean()
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss at step {self.clock.step} is {loss.item()}; lower the learning rates "
+                f"({recipe.matrix_rate} and {recipe.vector_rate}) or the clip ({recipe.clip})"
+            )
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self.ema.update_parameters(self.network)
+        return loss.item()
+
+    def save(self) -> None:
+        """Write the state beside the old one, then swap the two."""
+        if self.folder is None:
+            return
+        fresh, state = self.folder / "state.new", self.folder / "state"
+        shutil.rmtree(fresh, ignore_errors=True)
+        self.accelerator.save_state(str(fresh))
+        if state.exists():
+            state.rename(self.folder / "state.old")
+        fresh.rename(state)
+        shutil.rmtree(self.folder / "state.old", ignore_errors=True)
+
+    def resume(self) -> None:
+        """Load the newest whole state, if there is one."""
+        if self.folder is None:
+            return
+        for name in ("state", "state.old"):
+            if (self.folder / name).exists():
+                try:
+                    self.accelerator.load_state(str(self.folder / name))
+                except (RuntimeError, KeyError) as error:
+                    raise ValueError(
+                        f"the state in {self.folder} belongs to another network or recipe; "
+                        "choose another folder or delete it"
+                    ) from error
+                return
+
+
+class Clock:
+    """Steps and seconds so far, saved with the rest of the state."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.seconds = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """What to save."""
+        return {"step": self.step, "seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Take it up again."""
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+
+def optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices between hidden states, AdamW for embeddings, heads, norms and biases."""
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(
+            f"training needs torch.optim.Muon, which came with torch 2.9; this is torch "
+            f"{torch.__version__} (loading and sampling work from 2.8 on)"
+        )
+    matrices: list[dict[str, Any]] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        inner = parameter.ndim == 2 and not any(
+            word in name for word in ("embedding", "query_position", "head.")
+        )
+        if inner:
+            matrices.append({"params": [parameter]})
+        else:
+            others.append(parameter)
+    muon = torch.optim.Muon(matrices, lr=recipe.matrix_rate, momentum=0.95, weight_decay=0.0)
+    adam = torch.optim.AdamW(others, lr=recipe.vector_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return [muon, adam]
+
+
+def rate(step: int, recipe: Recipe) -> float:
+    """The learning rate at a step as a share of its peak: linear warm-up, then a cosine."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    through = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.last_rate + (1 - recipe.last_rate) * (1 + math.cos(math.pi * through)) / 2
+
+
+def dropped(label: Int[Tensor, "b a"], *, rng: torch.Generator) -> Int[Tensor, "b a"]:
+    """Labels with attributes replaced by -1, each row with its own probability u ~ U(0, 1)."""
+    u = torch.rand(label.shape[0], 1, generator=rng)
+    return label.masked_fill(torch.rand(label.shape, generator=rng) < u, -1)
+
+
+def precision() -> str:
+    """bf16 where the processor multiplies it natively, full precision elsewhere."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    return "bf16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else "no"

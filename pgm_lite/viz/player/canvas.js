@@ -1,0 +1,139 @@
+// The canvas of one trace: a grid of pixels, a board of symbols, or flowing text; redrawn by difference.
+import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REJECTED, REOPENED, stateAt, symbolOf } from "./state.js";
+import { h } from "./dom.js";
+
+const LONGEST_WORD = 16;
+
+/** "pixels", "board" or "text": how the layout of the trace is drawn. */
+export function styleOf(trace) {
+  if (trace.layout.kind !== "grid") return "text";
+  return trace.layout.palette ? "pixels" : "board";
+}
+
+export class Canvas {
+  constructor(trace, onPoint) {
+    this.trace = trace;
+    this.style = styleOf(trace);
+    this.columns = trace.layout.columns;
+    this.cells = Array.from({ length: trace.seq_len }, (_, i) =>
+      h("span", { role: "gridcell", tabindex: i ? -1 : 0, "data-i": i }));
+    this.drawn = new Array(trace.seq_len).fill("");
+    this.element = h("div", { class: `canvas ${this.style}`, role: "grid", "aria-label": "the sequence" });
+    this.element.style.setProperty("--columns", this.columns);
+    if (this.style === "text") this.layText(); else this.layGrid();
+    this.listen(onPoint);
+  }
+
+  layGrid() {
+    const side = Math.sqrt(this.columns);
+    const boxed = this.style === "board" && this.trace.layout.rows === this.columns && Number.isInteger(side);
+    for (let start = 0; start < this.cells.length; start += this.columns) {
+      this.element.append(h("div", { role: "row" }, ...this.cells.slice(start, start + this.columns)));
+    }
+    if (!boxed) return;
+    this.cells.forEach((cell, i) => {
+      if ((i % this.columns) % side === 0 && i % this.columns) cell.dataset.left = "";
+      if (Math.floor(i / this.columns) % side === 0 && i >= this.columns) cell.dataset.top = "";
+    });
+  }
+
+  // Lines break where the finished text has a space, so that nothing moves while it is being written.
+  layText() {
+    const final = stateAt(this.trace, this.trace.steps.length), row = h("div", { role: "row" });
+    let word = h("span", { class: "word", role: "presentation" });
+    this.cells.forEach((cell, i) => {
+      word.append(cell);
+      const space = final.known[i] && symbolOf(this.trace, final.tokens[i]) === " ";
+      if (space || word.children.length === LONGEST_WORD) {
+        row.append(word, h("wbr"));
+        word = h("span", { class: "word", role: "presentation" });
+      }
+    });
+    row.append(word);
+    this.element.append(row);
+  }
+
+  listen(onPoint) {
+    const at = event => {
+      const cell = event.target.closest("[data-i]");
+      return cell ? Number(cell.dataset.i) : null;
+    };
+    this.element.addEventListener("pointerover", event => at(event) !== null && onPoint(at(event), "hover"));
+    this.element.addEventListener("pointerleave", () => onPoint(null, "hover"));
+    this.element.addEventListener("click", event => at(event) !== null && onPoint(at(event), "pin"));
+    this.element.addEventListener("focusin", event => {
+      const i = at(event);
+      if (i === null) return;
+      this.cells.forEach(cell => cell.tabIndex === 0 && (cell.tabIndex = -1));
+      this.cells[i].tabIndex = 0;
+      onPoint(i, "hover");
+    });
+    this.element.addEventListener("focusout", () => onPoint(null, "hover"));
+    this.element.addEventListener("keydown", event => {
+      const i = at(event);
+      if (i === null || event.ctrlKey || event.metaKey || event.altKey) return;
+      const to = { ArrowLeft: i - 1, ArrowRight: i + 1, ArrowUp: this.above(i, -1), ArrowDown: this.above(i, 1) }[event.key];
+      if (to !== undefined) this.cells[Math.max(0, Math.min(this.cells.length - 1, to))].focus();
+      else if (event.key === "Enter") onPoint(i, "pin");
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  // The neighbour one line up or down; where text wraps is known to the browser alone.
+  above(i, direction) {
+    if (this.style !== "text") return i + direction * this.columns;
+    const here = this.cells[i].getBoundingClientRect();
+    for (let j = i + direction; j >= 0 && j < this.cells.length; j += direction) {
+      const there = this.cells[j].getBoundingClientRect();
+      if (direction * (there.top - here.top) > 2 && direction * (there.left - here.left) >= -2) return j;
+    }
+    return i;
+  }
+
+  /** Redraw the cells whose picture differs from the one on the page. */
+  draw(state) {
+    const { trace, cells, drawn } = this, digits = trace.digits?.count;
+    for (let i = 0; i < cells.length; i++) {
+      const mark = state.mark[i], token = state.tokens[i], group = state.group[i], parts = state.digits.get(i);
+      const key = `${mark},${token},${group}${parts ? `,${parts}` : ""}`;
+      if (drawn[i] === key) continue;
+      drawn[i] = key;
+      const cell = cells[i], shown = mark !== 0 && mark !== REOPENED;
+      const given = mark === GIVEN && trace.steps.length ? " given" : "";
+      cell.className = `cell ${MARKS[mark]}${given}${group >= 0 ? ` group g${group % 2}` : ""}`;
+      const colour = shown && trace.layout.palette ? trace.layout.palette[token] ?? "" : "";
+      if (this.style === "pixels") {
+        cell.style.backgroundColor = colour;
+        cell.textContent = "";
+      } else cell.textContent = shown ? symbolOf(trace, token) : "░";
+      if (digits && parts) cell.append(this.bars(parts));
+      cell.setAttribute("aria-label", this.nameOf(i, state));
+    }
+  }
+
+  bars(parts) {
+    return h("span", { class: "bars", "aria-hidden": "true" },
+      ...parts.map(part => h("i", { class: part === null ? "" : "on" })));
+  }
+
+  nameOf(i, state) {
+    const symbol = symbolOf(this.trace, state.tokens[i]), token = symbol === " " ? "space" : symbol;
+    const told = {
+      [GIVEN]: `${token}, given`, [KNOWN]: `${token}, written at step ${state.born[i]}`,
+      [NEW]: `${token}, written at this step`, [REOPENED]: "reopened, unknown again", [DRAFT]: `${token}, a draft`,
+      [ACCEPTED]: `${token}, draft accepted`, [REJECTED]: `${token}, draft rejected`,
+    }[state.mark[i]] ?? "unknown";
+    const group = state.group[i] >= 0 ? `, group ${"AB"[state.group[i]] ?? state.group[i]}` : "";
+    const parts = state.digits.get(i);
+    const digits = parts ? `, ${parts.filter(part => part !== null).length} of ${parts.length} digits known` : "";
+    return `position ${i + 1}: ${told}${group}${digits}`;
+  }
+
+  select(i) {
+    this.chosen?.removeAttribute("data-chosen");
+    this.chosen = i === null ? null : this.cells[i];
+    this.chosen?.setAttribute("data-chosen", "");
+  }
+}

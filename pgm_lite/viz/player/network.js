@@ -1,0 +1,88 @@
+// What goes through the network, as lights on a dark panel: one light a position, and a wall of bars, one a step.
+import { ABSENT, ASKED, CACHED, MASKED, READ, ROLES, costOf, rolesAt } from "./state.js";
+import { count, h, plural, svg } from "./dom.js";
+
+const LEGEND = {
+  [READ]: ["read", "known"], [ASKED]: ["asked", "asked for"], [MASKED]: ["masked", "unknown, as [MASK]"],
+  [CACHED]: ["cached", "in the cache"], [ABSENT]: ["absent", "not there at all"],
+};
+
+export class Network {
+  constructor(trace, peak) {
+    this.trace = trace;
+    this.lights = Array.from({ length: trace.seq_len }, (_, i) => h("i", { "data-i": i }));
+    this.drawn = new Int8Array(trace.seq_len).fill(-1);
+    const columns = trace.layout.kind === "grid" ? trace.layout.columns : Math.min(32, trace.seq_len);
+    this.led = h("div", { class: "led", role: "img" }, ...this.lights);
+    this.led.style.setProperty("--columns", columns);
+    this.number = h("b");
+    this.unit = h("span");
+    this.split = h("p", { class: "split" });
+    this.head = h("p", { class: "net-title" });
+    const reads = trace.model?.reads, shown = { known: [READ, ASKED, ABSENT], cache: [ASKED, CACHED, ABSENT] }[reads]
+      ?? [READ, ASKED, MASKED];
+    this.element = h("div", { class: "network" }, this.head, h("p", { class: "count" }, this.number, this.unit), this.split, this.led,
+      h("ul", { class: "key" }, ...shown.map(role => h("li", {}, h("i", { class: LEGEND[role][0] }), LEGEND[role][1]))),
+      this.wall(Math.max(peak, trace.seq_len)));
+  }
+
+  // Positions at every step, side by side: the area is the bill.
+  wall(peak) {
+    const steps = this.trace.steps.length, height = 100;
+    const bars = this.trace.steps.map((_, i) => {
+      const cost = costOf(this.trace, i + 1), inner = height * cost.encoder_positions / peak, outer = height * cost.decoder_positions / peak;
+      const gap = steps > 80 ? 0 : 0.16;
+      const bar = (kind, y, size) => svg("rect", { class: kind, x: i + gap / 2, y: height - y - size, width: 1 - gap, height: size });
+      return svg("g", {}, bar("encoder", 0, inner), bar("decoder", inner, outer));
+    });
+    const line = height * (1 - this.trace.seq_len / peak);
+    this.bars = bars;
+    const chart = svg("svg", { viewBox: `0 0 ${Math.max(1, steps)} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+      ...bars, svg("line", { class: "all", x1: 0, x2: Math.max(1, steps), y1: line, y2: line }));
+    return h("div", { class: "wall" }, h("p", {}, "positions at each step"), chart);
+  }
+
+  draw(k, idle) {
+    const { trace } = this, roles = rolesAt(trace, idle ? 0 : k), cost = costOf(trace, idle ? 0 : k);
+    for (let i = 0; i < roles.length; i++) {
+      if (roles[i] === this.drawn[i]) continue;
+      this.lights[i].className = ROLES[roles[i]];
+      this.drawn[i] = roles[i];
+    }
+    this.bars.forEach((bar, i) => {
+      const place = i + 1 < k ? "past" : i + 1 === k ? (idle ? "past" : "now") : "";
+      if (bar.getAttribute("class") !== place) bar.setAttribute("class", place);
+    });
+    const positions = cost.encoder_positions + cost.decoder_positions;
+    this.head.textContent = "Through the network" + (k && !idle ? `, step ${k}` : "");
+    this.number.textContent = count(positions);
+    this.unit.textContent = ` of ${count(trace.seq_len)} positions`;
+    const words = idle ? "Finished: nothing goes through any more." : k ? describe(trace, roles, cost) : "Nothing has gone through yet.";
+    this.split.textContent = words;
+    this.led.setAttribute("aria-label", `Through the network: ${plural(positions, "position")}. ${words}`);
+    this.element.classList.toggle("idle", idle);
+  }
+
+  select(i) {
+    this.chosen?.removeAttribute("data-chosen");
+    this.chosen = i === null ? null : this.lights[i];
+    this.chosen?.setAttribute("data-chosen", "");
+  }
+}
+
+/** The positions of a step in words that add up to the bill; registers are what is left over. */
+export function describe(trace, roles, cost) {
+  const tally = new Array(5).fill(0);
+  for (const role of roles) tally[role] += 1;
+  const { calls, encoder_positions: encoder, decoder_positions: decoder } = cost;
+  if (calls !== 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${plural(calls, "call")}`;
+  if (trace.model?.reads === "known" && encoder >= tally[READ]) {
+    const registers = encoder - tally[READ];
+    return `${count(tally[READ])} known${registers ? ` + ${plural(registers, "register")}` : ""} in, ${count(decoder)} asked for`;
+  }
+  if (trace.model?.reads === "everything" && encoder === trace.seq_len) {
+    return `${count(tally[READ])} known + ${count(encoder - tally[READ])} unknown as [MASK]`;
+  }
+  if (trace.model?.reads === "cache") return `${plural(encoder + decoder, "position")} in, ${count(tally[CACHED])} cached`;
+  return `${plural(encoder, "encoder position")}, ${plural(decoder, "decoder position")}`;
+}

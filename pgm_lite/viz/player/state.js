@@ -1,0 +1,156 @@
+// What a trace says about every moment: the state after step k, what went through the network, the bill.
+//
+// A trace is `pgm_lite.trace/1`. Nothing here touches the page; every function is pure.
+
+export const UNKNOWN = 0, GIVEN = 1, KNOWN = 2, NEW = 3, REOPENED = 4, DRAFT = 5, ACCEPTED = 6, REJECTED = 7;
+export const MARKS = ["unknown", "given", "known", "new", "reopened", "draft", "accepted", "rejected"];
+export const ABSENT = 0, READ = 1, ASKED = 2, MASKED = 3, CACHED = 4;
+export const ROLES = ["absent", "read", "asked", "masked", "cached"];
+export const CLOCKS = ["steps", "calls", "positions", "flops", "seconds"];
+
+const KEY_EVERY = 16;
+const keyFrames = new WeakMap();
+const clocks = new WeakMap();
+
+function blank(trace) {
+  const n = trace.seq_len, known = Uint8Array.from(trace.init.known);
+  return {
+    tokens: Int32Array.from(trace.init.tokens),
+    known,
+    mark: known.map(is => (is ? GIVEN : UNKNOWN)),
+    born: new Int32Array(n).map((_, i) => (known[i] ? 0 : -1)), // the step that wrote it, 0 for given
+    prob: new Float64Array(n).fill(NaN),
+    group: Int8Array.from(trace.groups || new Array(n).fill(-1)),
+    digits: new Map(), // position -> one entry a digit, null while unknown
+  };
+}
+
+const copy = s => ({
+  tokens: s.tokens.slice(), known: s.known.slice(), mark: s.mark.slice(), born: s.born.slice(),
+  prob: s.prob.slice(), group: s.group.slice(), digits: new Map([...s.digits].map(([i, d]) => [i, d.slice()])),
+});
+
+function settle(s, i, token, prob, step, mark) {
+  if (token !== undefined && token !== null) s.tokens[i] = token;
+  s.known[i] = 1; s.mark[i] = mark; s.born[i] = step; s.prob[i] = prob ?? NaN; s.digits.delete(i);
+}
+
+function forget(s, i, mark) {
+  s.known[i] = 0; s.mark[i] = mark; s.born[i] = -1; s.prob[i] = NaN; s.digits.delete(i);
+}
+
+function advance(s, trace, index) {
+  for (let i = 0; i < s.mark.length; i++) {
+    if (s.mark[i] === NEW || s.mark[i] === ACCEPTED) s.mark[i] = KNOWN;
+    else if (s.mark[i] === REOPENED || s.mark[i] === REJECTED) s.mark[i] = UNKNOWN;
+  }
+  for (const [i, kind, value, ...rest] of trace.steps[index].events) {
+    if (kind === "write") settle(s, i, value, rest[0], index + 1, NEW);
+    else if (kind === "accept") settle(s, i, value, rest[0], index + 1, ACCEPTED);
+    else if (kind === "reopen") forget(s, i, REOPENED);
+    else if (kind === "group") s.group[i] = value;
+    else if (kind === "draft" || kind === "reject") {
+      forget(s, i, kind === "draft" ? DRAFT : REJECTED);
+      if (value !== undefined && value !== null) s.tokens[i] = value;
+      s.prob[i] = rest[0] ?? NaN;
+    } else if (kind === "digit") { // [position, "digit", which digit, its value, prob]
+      if (!s.digits.has(i)) s.digits.set(i, new Array(trace.digits?.count ?? value + 1).fill(null));
+      s.digits.get(i)[value] = rest[0];
+    }
+  }
+}
+
+/** The state after k steps; k = 0 is the start. Key frames every 16 steps make any k cheap. */
+export function stateAt(trace, k) {
+  const last = trace.steps.length, target = Math.max(0, Math.min(last, Math.floor(k)));
+  if (!keyFrames.has(trace)) {
+    const state = blank(trace), frames = [copy(state)];
+    for (let i = 0; i < last; i++) {
+      advance(state, trace, i);
+      if ((i + 1) % KEY_EVERY === 0) frames.push(copy(state));
+    }
+    keyFrames.set(trace, frames);
+  }
+  const key = Math.floor(target / KEY_EVERY), state = copy(keyFrames.get(trace)[key]);
+  for (let i = key * KEY_EVERY; i < target; i++) advance(state, trace, i);
+  return state;
+}
+
+/** What each position was to the network during step k (one of ROLES); nothing before the first step. */
+export function rolesAt(trace, k) {
+  const roles = new Uint8Array(trace.seq_len);
+  if (k < 1 || k > trace.steps.length) return roles;
+  const before = stateAt(trace, k - 1), reads = trace.model?.reads ?? "everything";
+  const [known, unknown] = { everything: [READ, MASKED], known: [READ, ABSENT], cache: [CACHED, ABSENT] }[reads]
+    ?? [READ, MASKED];
+  for (let i = 0; i < roles.length; i++) roles[i] = before.known[i] ? known : unknown;
+  for (const [i] of trace.steps[k - 1].entropy || []) roles[i] = ASKED;
+  return roles;
+}
+
+/** The cost of step k alone. */
+export function costOf(trace, k) {
+  const none = { calls: 0, encoder_positions: 0, decoder_positions: 0, flops: 0, seconds: 0 };
+  if (k < 1 || k > trace.steps.length) return none;
+  const step = trace.steps[k - 1];
+  return { ...none, ...step.cost, seconds: step.seconds || 0 };
+}
+
+/** Everything spent after k steps. */
+export function billAt(trace, k) {
+  const names = ["calls", "encoder", "decoder", "positions", "flops", "seconds"];
+  return Object.fromEntries(names.map(name => [name, clockOf(trace, name)[k]]));
+}
+
+const gauges = {
+  steps: () => 1,
+  calls: cost => cost.calls,
+  encoder: cost => cost.encoder_positions,
+  decoder: cost => cost.decoder_positions,
+  positions: cost => cost.encoder_positions + cost.decoder_positions,
+  flops: cost => cost.flops,
+  seconds: cost => cost.seconds,
+};
+
+/** What the named clock shows after 0, 1, ... steps. */
+export function clockOf(trace, name) {
+  if (!clocks.has(trace)) clocks.set(trace, {});
+  const kept = clocks.get(trace);
+  if (!kept[name]) {
+    const times = new Float64Array(trace.steps.length + 1);
+    for (let k = 1; k < times.length; k++) times[k] = times[k - 1] + gauges[name](costOf(trace, k));
+    kept[name] = times;
+  }
+  return kept[name];
+}
+
+/** How many steps of the trace are finished when the clock shows `time`. */
+export function stepAt(trace, clock, time) {
+  const times = clockOf(trace, clock), slack = 1e-9 * Math.max(1, Math.abs(time));
+  let low = 0, high = times.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (times[middle] <= time + slack) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+export const symbolOf = (trace, token) => trace.vocab[token] ?? "?";
+export const knownCount = state => state.known.reduce((sum, is) => sum + is, 0);
+
+/** The state as plain text: lines of the grid or the text itself, "░" for what is unknown. */
+export function textOf(trace, state) {
+  const single = trace.vocab.every(symbol => [...symbol].length === 1);
+  const width = Math.max(...trace.vocab.map((_, i) => String(i).length));
+  const cell = i => {
+    if (!state.known[i]) return single ? "░" : "░".repeat(width);
+    return single ? symbolOf(trace, state.tokens[i]) : String(state.tokens[i]).padStart(width);
+  };
+  const { kind, columns } = trace.layout;
+  let out = "";
+  for (let i = 0; i < trace.seq_len; i++) {
+    if (kind === "grid" && i) out += i % columns === 0 ? "\n" : " ";
+    out += cell(i);
+  }
+  return out;
+}
