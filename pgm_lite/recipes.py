@@ -34,8 +34,8 @@ class Recipe:
 PRESETS: dict[str, dict[str, Recipe]] = {
     "tiny": {
         "shidoku": Recipe(width=96, heads=3, depth=4, steps=3000, batch=128),
-        "faces": Recipe(width=144, heads=3, depth=6, steps=2500, batch=16),
-        "austen": Recipe(width=144, heads=2, depth=6, steps=6000, batch=16),
+        "faces": Recipe(width=144, heads=2, depth=6, steps=3200, batch=16),
+        "austen": Recipe(width=144, heads=2, depth=6, steps=5400, batch=16),
     },
     "mini": {
         "shidoku": Recipe(width=32, heads=2, depth=2, steps=60, batch=32, warmup=5),

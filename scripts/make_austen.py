@@ -45,15 +45,15 @@ def normalise(text: str) -> str:
     """The text in 26 letters, the space and , . ; - and the double quote.
 
     What has no symbol of its own: ! and ? end a sentence, so they become a full stop; the colon
-    becomes a semicolon, parentheses and runs of dashes one dash; apostrophes, underscores and square
-    brackets vanish; & is spelled "and" ("&c." is "etc."), £ "pounds", and digits one by one.
+    becomes a semicolon, parentheses and runs of dashes one dash; apostrophes, underscores, square
+    brackets and asterisks vanish; & is spelled "and" ("&c." is "etc."), £ "pounds", and digits one by one.
     """
     text = text.lower().replace("&c.", "etc.").replace("&", "and").replace("£", "pounds ")
     text = re.sub(r"\d+", lambda found: f" {' '.join(DIGITS[d] for d in found[0])} ", text)
     text = re.sub(r"[!?]", ".", text).replace(":", ";")
     text = re.sub(r"\s*\(", "-", text)
     text = re.sub(r"\)\s*(?=\w)", "-", text).replace(")", "")
-    text = re.sub(r"['_\[\]]", "", text)
+    text = re.sub(r"['_*\[\]]", "", text)
     return re.sub(r"\s+", " ", re.sub(r"-+", "-", text)).strip()
 
 

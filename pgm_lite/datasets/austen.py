@@ -3,13 +3,10 @@
 import lzma
 from functools import cache
 
-import torch
-from jaxtyping import UInt8
-from torch import Tensor
-
 from pgm_lite.core import Layout
 from pgm_lite.datasets.assets import asset
-from pgm_lite.datasets.dataset import Dataset, Split, Stream
+from pgm_lite.datasets.dataset import Dataset
+from pgm_lite.datasets.text import stored_tokens, text_splits
 
 SEQ_LEN = 256
 
@@ -41,26 +38,17 @@ def austen() -> Dataset:
 
 @cache
 def _austen() -> Dataset:
-    novels = lzma.decompress(asset("austen.txt.xz").read_bytes()).decode("ascii").split("\n")
-    pieces = [_cut(novel) for novel in novels]
-    train, test, validation = (_tokens(" ".join(part)) for part in zip(*pieces, strict=True))
-    splits: dict[str, Split] = {
-        "train": Stream(train, SEQ_LEN, stride=1),
-        "validation": Stream(validation, SEQ_LEN, stride=SEQ_LEN),
-        "test": Stream(test, SEQ_LEN, stride=SEQ_LEN),
-    }
+    novels = lzma.decompress(asset("austen.txt.xz").read_bytes()).split(b"\n")
+    train, test, validation = (
+        stored_tokens(b" ".join(pieces), ALPHABET)
+        for pieces in zip(*(_cut(novel) for novel in novels), strict=True)
+    )
+    splits = text_splits(train, validation, test, SEQ_LEN)
     return Dataset("austen", tuple(ALPHABET), Layout("line", 1, SEQ_LEN), splits, note=NOTE)
 
 
-def _cut(novel: str) -> tuple[str, str, str]:
+def _cut(novel: bytes) -> tuple[bytes, bytes, bytes]:
     """Training, test and validation part of one novel: 90 %, 5 %, 5 %."""
-    first = novel.index(" ", len(novel) * 90 // 100)
-    second = novel.index(" ", len(novel) * 95 // 100)
+    first = novel.index(b" ", len(novel) * 90 // 100)
+    second = novel.index(b" ", len(novel) * 95 // 100)
     return novel[:first], novel[first + 1 : second], novel[second + 1 :]
-
-
-def _tokens(text: str) -> UInt8[Tensor, " length"]:
-    table = torch.zeros(128, dtype=torch.uint8)
-    for token, symbol in enumerate(ALPHABET):
-        table[ord(symbol)] = token
-    return table[torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8).long()]

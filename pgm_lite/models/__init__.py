@@ -1,7 +1,8 @@
 """The model families: each answers what its protocol asks and never samples itself."""
 
 from pgm_lite.models.ar import AR
+from pgm_lite.models.guidance import Guided, Labelled, Steerable
 from pgm_lite.models.mdlm import MDLM
 from pgm_lite.models.pgm import PGM
 
-__all__ = ["AR", "MDLM", "PGM"]
+__all__ = ["AR", "MDLM", "PGM", "Guided", "Labelled", "Steerable"]

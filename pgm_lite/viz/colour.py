@@ -1,8 +1,8 @@
 """Every colour of the project, in one place.
 
-The states are chosen from the Okabe-Ito colours and their neighbours so that any two of one picture
-stay at least 15 CIEDE2000 apart under normal vision and three simulated deficiencies; a test holds
-them to it. Colour never stands alone: each state has a glyph or a border as well.
+The states are Okabe-Ito colours and neighbours of theirs, chosen so that any two of one picture
+stay at least 15 CIEDE2000 apart under normal vision and three simulated deficiencies; a test
+holds them to it. Colour never stands alone: each state has a glyph or a border as well.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ QUALITATIVE = ("#0072B2", "#E69F00", "#882255", "#7A2E00", "#56B4E9", "#000000")
 
 
 def css_variables() -> str:
-    """The style rules that hand the colours to the player: ``--new`` a fill, ``--on-new`` its text."""
+    """The rules that hand the player its colours: ``--new`` a fill, ``--on-new`` its text."""
     light = _declarations(LIGHT) + _declarations(NETWORK)
     return f".player{{{light}}}\n.player.dark{{{_declarations(DARK)}}}\n"
 

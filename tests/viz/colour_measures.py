@@ -1,7 +1,7 @@
 """How far apart two colours look, also to eyes with a colour-vision deficiency.
 
-CIEDE2000 after Sharma, Wu and Dalal (2005); the simulation matrices are those of Machado, Oliveira
-and Fernandes (2009) at full severity, applied to linear RGB; contrast is that of WCAG 2.2.
+CIEDE2000 after Sharma, Wu and Dalal (2005); the simulation matrices are those of Machado,
+Oliveira and Fernandes (2009) at full severity, applied to linear RGB; contrast is WCAG's.
 """
 
 import numpy as np

@@ -18,7 +18,8 @@ export class Canvas {
     this.cells = Array.from({ length: trace.seq_len }, (_, i) =>
       h("span", { role: "gridcell", tabindex: i ? -1 : 0, "data-i": i }));
     this.drawn = new Array(trace.seq_len).fill("");
-    this.element = h("div", { class: `canvas ${this.style}`, role: "grid", "aria-label": "the sequence" });
+    const roomy = trace.groups || trace.digits || trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"));
+    this.element = h("div", { class: `canvas ${this.style}${roomy ? " roomy" : ""}`, role: "grid", "aria-label": "the sequence" });
     this.element.style.setProperty("--columns", this.columns);
     if (this.style === "text") this.layText(); else this.layGrid();
     this.listen(onPoint);

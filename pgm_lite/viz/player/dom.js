@@ -46,14 +46,16 @@ export function short(number) {
 }
 
 export function seconds(number) {
+  if (!number) return "0 s";
   return number < 1 ? `${(number * 1000).toPrecision(number < 0.1 ? 2 : 3)} ms` : `${number.toPrecision(3)} s`;
 }
 
-/** A clock reading in words. */
-export function reading(clock, value) {
-  if (clock === "flops") return `${short(value)}FLOPs`.replace(/(\d)FLOPs/, "$1 FLOPs");
-  if (clock === "seconds") return seconds(value);
-  return plural(value, clock.slice(0, -1));
+/** "1.05 of 16.4 GFLOPs": how far a clock has run, both readings in one unit. */
+export function progress(clock, value, end) {
+  if (clock !== "flops" && clock !== "seconds") return `${count(value)} of ${plural(end, clock.slice(0, -1))}`;
+  const units = clock === "flops" ? [[1e15, "PFLOPs"], [1e12, "TFLOPs"], [1e9, "GFLOPs"], [1e6, "MFLOPs"], [1, "FLOPs"]] : [[1, "s"], [1e-3, "ms"]];
+  const [size, unit] = units.find(([least]) => end >= least) ?? units.at(-1), digits = end / size < 10 ? 2 : end / size < 100 ? 1 : 0;
+  return `${(value / size).toFixed(digits)} of ${(end / size).toFixed(digits)} ${unit}`;
 }
 
 /** 3.417 -> "3.4×". */

@@ -30,7 +30,8 @@ export class Network {
   wall(peak) {
     const steps = this.trace.steps.length, height = 100;
     const bars = this.trace.steps.map((_, i) => {
-      const cost = costOf(this.trace, i + 1), inner = height * cost.encoder_positions / peak, outer = height * cost.decoder_positions / peak;
+      const cost = costOf(this.trace, i + 1), tall = positions => (positions ? Math.max(2, (height * positions) / peak) : 0);
+      const inner = tall(cost.encoder_positions), outer = tall(cost.decoder_positions);
       const gap = steps > 80 ? 0 : 0.16;
       const bar = (kind, y, size) => svg("rect", { class: kind, x: i + gap / 2, y: height - y - size, width: 1 - gap, height: size });
       return svg("g", {}, bar("encoder", 0, inner), bar("decoder", inner, outer));

@@ -1,6 +1,6 @@
 // The player: one or more traces on one clock; every picture is a function of the traces and the time.
 import { CLOCKS, clockOf } from "./state.js";
-import { count, h, plural, reading } from "./dom.js";
+import { count, h, progress } from "./dom.js";
 import { Lane, scaleOf } from "./lane.js";
 import { Transport } from "./transport.js";
 import { legend, verdictOf } from "./words.js";
@@ -166,7 +166,7 @@ export class Player {
     const end = this.end();
     this.lanes.forEach(lane => lane.draw(this.clock, this.time, this.race));
     const spoken = this.lanes.map(lane => `${this.race ? `${lane.name} ` : ""}step ${lane.k} of ${lane.trace.steps.length}, ${lane.known} of ${lane.trace.seq_len} tokens revealed`).join("; ");
-    const where = this.clock === "steps" ? `step ${Math.floor(this.time + 1e-9)} of ${end}` : `${reading(this.clock, this.time)} of ${reading(this.clock, end)}`;
+    const where = this.clock === "steps" ? `step ${Math.floor(this.time + 1e-9)} of ${end}` : progress(this.clock, this.time, end);
     const notches = this.notches();
     this.transport.show({ at: end ? (notches * this.time) / end : 0, max: notches, step: this.playing ? "any" : 1, where, spoken, playing: this.playing });
     if (this.race) this.judge();
@@ -176,7 +176,7 @@ export class Player {
     for (const { lane, bar, tokens } of this.tracks) {
       bar.style.width = `${(100 * lane.known) / lane.trace.seq_len}%`;
       bar.classList.toggle("finished", lane.finished);
-      tokens.textContent = lane.finished ? "done" : `${count(lane.known)} of ${plural(lane.trace.seq_len, "token")}`;
+      tokens.textContent = lane.finished ? "done" : `${count(lane.known)} of ${count(lane.trace.seq_len)}`;
     }
     this.verdict.textContent = verdictOf(this.lanes, this.clock);
   }

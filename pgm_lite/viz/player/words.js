@@ -28,11 +28,12 @@ export function legend(traces) {
     unknown: true, new: kinds.has("write"), known: true, given: traces.some(trace => trace.init.known.some(Boolean)), reopened: kinds.has("reopen"),
     draft: kinds.has("draft"), accepted: kinds.has("accept"), rejected: kinds.has("reject"),
   };
-  const glyph = { unknown: "░", given: "a", reopened: "░", draft: "a", accepted: "a", rejected: "a", new: "a", known: "a" };
-  const items = MARKS.filter(mark => has[mark]).map(mark => h("li", {}, h("span", { class: `cell ${mark}`, "aria-hidden": "true" }, glyph[mark]), said[mark]));
+  const pixels = traces.every(trace => trace.layout.palette);
+  const glyph = pixels ? {} : { unknown: "░", given: "a", reopened: "░", draft: "a", accepted: "a", rejected: "a", new: "a", known: "a" };
+  const items = MARKS.filter(mark => has[mark]).map(mark => h("li", {}, h("span", { class: `cell ${mark}`, "aria-hidden": "true" }, glyph[mark] ?? ""), said[mark]));
   if (traces.some(trace => trace.groups) || kinds.has("group")) {
     items.push(h("li", {}, h("span", { class: "cell group g0", "aria-hidden": "true" }), "group A"), h("li", {}, h("span", { class: "cell group g1", "aria-hidden": "true" }), "group B"));
   }
   if (kinds.has("digit")) items.push(h("li", {}, h("span", { class: "cell unknown", "aria-hidden": "true" }, h("span", { class: "bars" }, h("i", { class: "on" }), h("i"))), "some digits known"));
-  return h("ul", { class: "legend", "aria-label": "legend" }, ...items);
+  return h("ul", { class: `legend${pixels ? " pixels" : ""}`, "aria-label": "legend" }, ...items);
 }

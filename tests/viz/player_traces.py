@@ -1,10 +1,22 @@
-"""Hand-made traces for the player: a portrait, a text, a sudoku, and one with every kind of event."""
+"""Hand-made traces for the player: a portrait, a text, a sudoku, every kind of event."""
 
 import random
 
-PALETTE = ["#f5f5f5", "#2b1d0e", "#5c3a1e", "#8d5524", "#e8b98d", "#d29a6b", "#b5d3e7", "#2f6690", "#16425b", "#d64550", "#ffffff", "#111111"]  # fmt: skip
-PORTRAIT = """
-................
+PALETTE = [
+    "#f5f5f5",
+    "#2b1d0e",
+    "#5c3a1e",
+    "#8d5524",
+    "#e8b98d",
+    "#d29a6b",
+    "#b5d3e7",
+    "#2f6690",
+    "#16425b",
+    "#d64550",
+    "#ffffff",
+    "#111111",
+]
+PORTRAIT = """................
 ....hhhhhhhh....
 ...hhhhhhhhhh...
 ...hhhhhhhhhh...
@@ -20,7 +32,7 @@ PORTRAIT = """
 ...bbbddddbbb...
 ..bbbbbssbbbbb..
 .bbbbbBBBBbbbbb.
-""".split()
+"""
 PROSE = (
     "it is a truth universally acknowledged, that a single man in possession of a good "
     "fortune, must be in want of a wife. however little known the feelings or views of such "
@@ -32,10 +44,11 @@ READS = {"MDLM": "everything", "PGM": "known", "AR": "cache"}
 
 
 def demo(kind: str = "face", family: str = "PGM", steps: int = 16, seed: int = 0) -> dict:
-    """A trace as the file has it: the same order for every family of one seed, the family's own bill."""
+    """A trace as the file has it: one order a seed, each family with a bill of its own."""
     final, vocab, layout, dataset = _content(kind)
     n, rng = len(final), random.Random(seed)
-    known = [int(kind == "text" and i < 12 or kind == "sudoku" and i in (0, 6, 11)) for i in range(n)]
+    given = {"text": range(12), "sudoku": (0, 6, 11)}.get(kind, ())
+    known = [int(i in given) for i in range(n)]
     order = [i for i in range(n) if not known[i]]
     if family == "AR":
         steps = len(order)
@@ -52,8 +65,10 @@ def demo(kind: str = "face", family: str = "PGM", steps: int = 16, seed: int = 0
                 "nfe": calls,
                 "cost": cost,
                 "seconds": cost["flops"] / 4e9 + 0.002,
-                "note": f"step {k + 1}: {len(chosen)} tokens written from {before} known ones, 1 call",
-                "events": [[i, "write", final[i], round(0.3 + 0.7 * rng.random(), 3)] for i in chosen],
+                "note": f"step {k + 1}: {len(chosen)} tokens written, {before} known, 1 call",
+                "events": [
+                    [i, "write", final[i], round(0.3 + 0.7 * rng.random(), 3)] for i in chosen
+                ],
                 "entropy": [[i, round(2.4 * rng.random(), 3)] for i in chosen],
             }
         )
@@ -61,22 +76,36 @@ def demo(kind: str = "face", family: str = "PGM", steps: int = 16, seed: int = 0
         "schema": "pgm_lite.trace/1",
         "library": "0.1.0",
         "id": f"{kind}-{family}-{seed}",
-        "model": {"family": family, "name": f"{dataset}/{family.lower()}", "checkpoint": None, "reads": READS[family]},
+        "model": {
+            "family": family,
+            "name": f"{dataset}/{family.lower()}",
+            "checkpoint": None,
+            "reads": READS[family],
+        },
         "dataset": dataset,
         "sampler": {
             "name": "unmask",
-            "knobs": {"order": "random", "schedule": "cosine", "steps": steps, "fill": "choose-then-sample", "temperature": 1.0},
+            "knobs": {
+                "order": "random",
+                "schedule": "cosine",
+                "steps": steps,
+                "fill": "choose-then-sample",
+                "temperature": 1.0,
+            },
         },
         "seed": seed,
         "label": "glasses" if kind == "face" else None,
         "seq_len": n,
         "vocab": vocab,
         "layout": layout,
-        "init": {"tokens": [t if is_known else 0 for t, is_known in zip(final, known, strict=True)], "known": known},
+        "init": {
+            "tokens": [t if is_known else 0 for t, is_known in zip(final, known, strict=True)],
+            "known": known,
+        },
         "groups": None,
         "digits": None,
         "steps": records,
-    }  # fmt: skip
+    }
 
 
 def every_kind() -> dict:
@@ -88,7 +117,12 @@ def every_kind() -> dict:
     trace["groups"] = [i % 2 for i in range(16)]
     trace["digits"] = {"count": 2, "base": 2}
     events = [
-        [[1, "write", 1, 0.5], [2, "draft", 2, 0.4], [3, "draft", 3, 0.2], [4, "digit", 0, 1, 0.9]],
+        [
+            [1, "write", 1, 0.5],
+            [2, "draft", 2, 0.4],
+            [3, "draft", 3, 0.2],
+            [4, "digit", 0, 1, 0.9],
+        ],
         [[2, "accept", 2, 0.8], [3, "reject", 3, 0.1], [4, "digit", 1, 0, 0.9]],
         [[1, "reopen"], [3, "write", 0, 0.9], [5, "group", 0]],
         [[1, "write", 2, 0.7], [4, "write", 2, 0.8]],
@@ -136,9 +170,9 @@ def _content(kind: str) -> tuple[list[int], list[str], dict, str]:
     if kind == "face":
         index = {".": 0, "h": 1, "s": 4, "d": 5, "w": 10, "k": 11, "r": 9, "b": 7, "B": 8}
         grid = {"kind": "grid", "rows": 16, "columns": 16, "palette": PALETTE}
-        return [index[c] for line in PORTRAIT for c in line], PALETTE, grid, "faces"
+        return [index[c] for c in PORTRAIT if c != "\n"], PALETTE, grid, "faces"
     if kind == "text":
-        vocab = list(" abcdefghijklmnopqrstuvwxyz,.-;\"")
+        vocab = list(' abcdefghijklmnopqrstuvwxyz,.-;"')
         line = {"kind": "line", "rows": 1, "columns": 256, "palette": None}
         return [vocab.index(c) for c in PROSE], vocab, line, "austen"
     board = {"kind": "grid", "rows": 4, "columns": 4, "palette": None}
@@ -147,4 +181,9 @@ def _content(kind: str) -> tuple[list[int], list[str], dict, str]:
 
 def _cost(family: str, n: int, known: int, asked: int) -> dict:
     encoder, decoder = {"MDLM": (n, 0), "PGM": (known + 1, asked), "AR": (1, 0)}[family]
-    return {"calls": 1, "encoder_positions": encoder, "decoder_positions": decoder, "flops": 4e6 * encoder + 3e6 * decoder}
+    return {
+        "calls": 1,
+        "encoder_positions": encoder,
+        "decoder_positions": decoder,
+        "flops": 4e6 * encoder + 3e6 * decoder,
+    }

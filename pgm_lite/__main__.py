@@ -1,0 +1,5 @@
+"""``python -m pgm_lite``."""
+
+from pgm_lite.cli import main
+
+main()

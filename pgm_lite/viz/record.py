@@ -1,0 +1,177 @@
+"""Traces as their file has them: what every view of this package is drawn from.
+
+Views read ``pgm_lite.trace/1`` and nothing else, so a recorded run, a file and a foreign
+history look alike to them. ``roles`` is for pictures what ``rolesAt`` is for the player.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Literal, Protocol, TypedDict, cast, get_args, runtime_checkable
+
+SCHEMA = "pgm_lite.trace/1"
+Clock = Literal["steps", "calls", "positions", "flops", "seconds"]
+Role = Literal["absent", "read", "asked", "masked", "cached"]
+
+
+class Bill(TypedDict):
+    """The cost of one step."""
+
+    calls: int
+    encoder_positions: int
+    decoder_positions: int
+    flops: float
+
+
+class Moment(TypedDict):
+    """One step of the file; an event is [position, kind, token, probability]."""
+
+    nfe: int
+    cost: Bill
+    seconds: float
+    note: str
+    events: list[list[Any]]
+    entropy: list[tuple[int, float]]
+
+
+class Record(TypedDict):
+    """The parts of a trace file that pictures are drawn from."""
+
+    schema: str
+    model: dict[str, Any]
+    dataset: str | None
+    seq_len: int
+    vocab: list[str]
+    layout: dict[str, Any]
+    init: dict[str, list[int]]
+    steps: list[Moment]
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A trace: whatever can write one of its rows in the file's format."""
+
+    def to_json(self, row: int = 0) -> str:
+        """One sequence of the batch as ``pgm_lite.trace/1``."""
+        ...
+
+
+Traces = Recorded | str | Sequence[Recorded | str] | Mapping[str, Recorded | str]
+"""One trace, several, or several by name; a string is the text of a trace file."""
+
+
+def records(traces: Traces, row: int = 0) -> dict[str, Record]:
+    """The traces by name; those without a name are called after their family."""
+    if isinstance(traces, Mapping):
+        named = {name: _parsed(trace, row) for name, trace in traces.items()}
+    elif isinstance(traces, str) or not isinstance(traces, Sequence):
+        one = _parsed(traces, row)
+        named = {one["model"]["family"]: one}
+    else:
+        several = [_parsed(trace, row) for trace in traces]
+        families = [record["model"]["family"] for record in several]
+        named = {
+            family if families.count(family) == 1 else f"{family} {i + 1}": record
+            for i, (family, record) in enumerate(zip(families, several, strict=True))
+        }
+    if not named:
+        raise ValueError(
+            "there is no trace to show: give one trace, a list or a dict of traces"
+        )
+    return named
+
+
+def payload(traces: Traces, clock: str | None = None, row: int = 0) -> dict[str, Any]:
+    """What the player is handed: the traces, their names and the clock they share."""
+    named = records(traces, row)
+    chosen = check_clock(clock or "steps")
+    return {"traces": list(named.values()), "names": list(named), "clock": chosen}
+
+
+def payload_json(traces: Traces, clock: str | None = None, row: int = 0) -> str:
+    """``payload`` as text that is safe inside HTML: every "<" is written as an escape."""
+    text = json.dumps(payload(traces, clock, row), ensure_ascii=False, separators=(",", ":"))
+    return (
+        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )
+
+
+def check_clock(clock: str) -> Clock:
+    """The clock, if it is one."""
+    if clock not in get_args(Clock):
+        raise ValueError(f"unknown clock {clock!r}; choose one of {', '.join(get_args(Clock))}")
+    return cast(Clock, clock)
+
+
+def ticks(record: Record, clock: Clock) -> list[float]:
+    """What the clock shows after 0, 1, ... steps."""
+    return [0.0, *accumulate(_charge(step, clock) for step in record["steps"])]
+
+
+def state(record: Record, k: int) -> tuple[list[int], list[bool]]:
+    """Tokens and known flags after k steps; a token means nothing where it is not known."""
+    tokens, known = list(record["init"]["tokens"]), [bool(x) for x in record["init"]["known"]]
+    for step in record["steps"][:k]:
+        for position, kind, *rest in step["events"]:
+            if kind in ("write", "accept"):
+                tokens[position], known[position] = rest[0], True
+            elif kind in ("reopen", "draft", "reject"):
+                known[position] = False
+    return tokens, known
+
+
+def roles(record: Record, k: int) -> list[Role]:
+    """What each position was to the network during step k; nothing before the first step."""
+    if k < 1:
+        return ["absent"] * record["seq_len"]
+    _, known = state(record, k - 1)
+    asked = {position for position, _ in record["steps"][k - 1]["entropy"]}
+    of_known, of_unknown = _READS[record["model"]["reads"]]
+    return [
+        "asked" if i in asked else of_known if is_known else of_unknown
+        for i, is_known in enumerate(known)
+    ]
+
+
+_READS: dict[str, tuple[Role, Role]] = {
+    "everything": ("read", "masked"),
+    "known": ("read", "absent"),
+    "cache": ("cached", "absent"),
+}
+
+
+def _charge(step: Moment, clock: Clock) -> float:
+    cost = step["cost"]
+    match clock:
+        case "steps":
+            return 1.0
+        case "calls":
+            return float(cost["calls"])
+        case "positions":
+            return float(cost["encoder_positions"] + cost["decoder_positions"])
+        case "flops":
+            return float(cost["flops"])
+        case "seconds":
+            return float(step["seconds"])
+
+
+def _parsed(trace: object, row: int) -> Record:
+    if not isinstance(trace, str | Recorded):
+        raise ValueError(
+            f"expected a trace or the text of a trace file, got {type(trace).__name__}; "
+            "pgm_lite.record(steps) makes a trace of what a sampler yields"
+        )
+    text = trace if isinstance(trace, str) else trace.to_json(row)
+    try:
+        parsed: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"the text given is not a trace file: {error}; expected JSON of schema {SCHEMA}"
+        ) from error
+    schema: Any = cast(Any, parsed).get("schema") if isinstance(parsed, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"the file's schema is {schema!r}; expected {SCHEMA!r}")
+    missing = [key for key in Record.__annotations__ if key not in parsed]
+    if missing:
+        raise ValueError(f"the trace file lacks {', '.join(missing)}; record it anew")
+    return cast(Record, parsed)

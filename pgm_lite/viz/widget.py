@@ -1,0 +1,44 @@
+"""The player in Jupyter."""
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from pgm_lite.viz.module import player_module
+from pgm_lite.viz.record import Traces, payload
+
+
+class TokenPlayer(anywidget.AnyWidget):
+    """Plays one trace, or several on one clock.
+
+    ``step`` is the step at which the (first) trace stands, reported when the player comes to
+    rest and followed when set from Python; before anything was played it is None and the player
+    shows a step from the middle.
+    """
+
+    _esm = player_module()
+    trace = traitlets.Dict().tag(sync=True)
+    step = traitlets.Int(None, allow_none=True).tag(sync=True)
+    autoplay = traitlets.Bool(False).tag(sync=True)
+    interval_ms = traitlets.Int(0).tag(sync=True)
+    loop = traitlets.Bool(False).tag(sync=True)
+
+    def __repr__(self) -> str:
+        shown: dict[str, Any] = self.trace
+        traces = zip(shown.get("names", ()), shown.get("traces", ()), strict=True)
+        parts = (f"{name} L={t['seq_len']} T={len(t['steps'])}" for name, t in traces)
+        return f"<TokenPlayer {', '.join(parts)}>"
+
+
+def show(traces: Traces, *, row: int = 0, step: int | None = None) -> TokenPlayer:
+    """A player of one trace, or of several side by side, step by step.
+
+    ``row`` chooses the sequence of a batch; ``step`` the one to open at.
+    """
+    return TokenPlayer(trace=payload(traces, "steps", row), step=step)
+
+
+def race(traces: Traces, *, clock: str = "flops", row: int = 0) -> TokenPlayer:
+    """Traces side by side on one clock: steps, calls, positions, flops or seconds."""
+    return TokenPlayer(trace=payload(traces, clock, row))

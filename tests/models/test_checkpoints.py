@@ -1,0 +1,76 @@
+"""Checkpoints: what is written is read, and what is foreign or damaged is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from networks import LINE, stirred, tokens_of
+
+from pgm_lite import checkpoints
+from pgm_lite.checkpoints import Card, Figure, read_checkpoint, save_card, save_weights
+from pgm_lite.core import Canvas
+from pgm_lite.models import PGM
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    network = stirred(PGM, LINE)
+    digest = save_weights(network, tmp_path / "toy/pgm.safetensors")
+    save_card(
+        Card(
+            library="0.1.0", dataset="toy", family="pgm", vocab_size=5, rows=1, columns=12,
+            width=16, heads=2, depth=3, labels=(), parameters=1, objective="partition",
+            data_sha256="0", weights_sha256=digest, steps=1, batch=1, seed=0, seconds=0.0,
+            hardware="none", commit="", recipe={},
+            figures={"bound": Figure(value=1.0, samples=3, unit="nats per position")},
+        ),
+        tmp_path / "toy/pgm.json",
+    )
+    return tmp_path
+
+
+def test_round_trip_within_half_precision(folder: Path) -> None:
+    network, card = read_checkpoint(folder, "toy/pgm")
+    original = stirred(PGM, LINE)
+    for name, value in original.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value.half().float())
+    canvas = Canvas(tokens_of(LINE, 1), torch.arange(12)[None] < 6)
+    assert network.log_probs(canvas, torch.tensor([[7]])).shape == (1, 1, 5)
+    assert card.figures["bound"].samples == 3
+    assert not network.training
+
+
+def test_unknown_names_list_what_is_there(folder: Path) -> None:
+    with pytest.raises(ValueError, match="toy/pgm"):
+        read_checkpoint(folder, "toy/ar")
+    with pytest.raises(ValueError, match="ar, mdlm, pgm"):
+        checkpoints.build("gan", LINE)
+
+
+def test_damaged_weights_are_refused(folder: Path) -> None:
+    path = folder / "toy/pgm.safetensors"
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(ValueError, match="not those of its card"):
+        read_checkpoint(folder, "toy/pgm")
+
+
+def test_a_card_of_another_size_is_refused(folder: Path) -> None:
+    path = folder / "toy/pgm.json"
+    card = json.loads(path.read_text())
+    card["depth"] = 5
+    path.write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="do not fit the network its card describes"):
+        read_checkpoint(folder, "toy/pgm")
+
+
+def test_a_card_that_is_no_card_is_refused(folder: Path) -> None:
+    (folder / "toy/pgm.json").write_text('{"hello": 1}')
+    with pytest.raises(ValueError, match="no checkpoint card"):
+        read_checkpoint(folder, "toy/pgm")
+
+
+def test_missing_weights_are_named(folder: Path) -> None:
+    (folder / "toy/pgm.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"its weights, pgm\.safetensors, are not"):
+        read_checkpoint(folder, "toy/pgm")
