@@ -1,12 +1,17 @@
 """The command line: ``python -m pgm_lite COMMAND``. It asks the floors below and prints."""
 
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pgm_lite.core import Layout
 
 app = typer.Typer(
     help="See how masked generation works, where it goes wrong, and what it costs.",
@@ -68,6 +73,119 @@ def train(
         console.print(f"Stopped and saved in {folder}; the same command goes on from here.")
         raise typer.Exit(130) from None
     console.print(f"Wrote {out / dataset / model}.safetensors and its card.")
+
+
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="a shipped checkpoint, for example faces/pgm")],
+    steps: Annotated[int, typer.Option(help="network calls")] = 32,
+    order: Annotated[str, typer.Option(help="which positions come next")] = "random",
+    schedule: Annotated[str, typer.Option(help="how many positions a step")] = "cosine",
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token")] = 1.0,
+    seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
+    prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
+    count: Annotated[int, typer.Option(help="how many samples")] = 1,
+    html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
+    json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
+) -> None:
+    """Generate with a shipped checkpoint, print the samples and their bill."""
+    from pgm_lite import catalog, viz
+
+    family = catalog.card(model).family
+    settings: dict[str, str | int | float] = {"temperature": temperature}
+    if family != "ar":
+        settings |= {"steps": steps, "order": order, "schedule": schedule}
+    trace = catalog.watch(model, settings=settings, seed=seed, prompt=prompt, batch=count)
+    data = catalog.dataset(model.split("/")[0])
+    for row in range(count):
+        console.print(shown(data.decode(trace.final.tokens[row]), data.layout), highlight=False)
+    bill = trace.cost.row(0)
+    console.print(
+        f"{int(bill.calls[0])} calls, {int(bill.encoder_positions[0])} encoder and "
+        f"{int(bill.decoder_positions[0])} decoder positions, {float(bill.flops[0]):.3g} FLOPs, "
+        f"{sum(trace.seconds):.2f} s",
+        style="dim",
+    )
+    if html:
+        viz.save_html(trace, html)
+    if json:
+        json.write_text(trace.to_json())
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[str, typer.Option(help="shidoku, faces or austen")],
+    samples: Annotated[int, typer.Option(help="samples to judge a model by")] = 256,
+    steps: Annotated[int, typer.Option(help="network calls a sample")] = 32,
+    rows: Annotated[int, typer.Option(help="held-out rows for the bound")] = 1024,
+    seed: Annotated[int, typer.Option(help="of masks and samples")] = 0,
+    json: Annotated[Path | None, typer.Option(help="also write the figures here")] = None,
+) -> None:
+    """Bound, sample quality, entropy and cost of every checkpoint of a data set, side by side."""
+    from pgm_lite import evaluation
+
+    table = evaluation.evaluate(dataset, samples=samples, steps=steps, rows=rows, seed=seed)
+    console.print(as_table(f"{dataset}: {samples} samples, {steps} steps", table))
+    save(json, table)
+
+
+@app.command()
+def bench(
+    runs: Annotated[int, typer.Option(help="timed runs of each contestant")] = 5,
+    threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
+    quick: Annotated[bool, typer.Option(help="only the first, smaller setting")] = False,
+    json: Annotated[Path | None, typer.Option(help="also write the figures here")] = None,
+) -> None:
+    """Time PGM against MDLM and gather-first MDLM: one process, alternating runs, medians."""
+    from pgm_lite import bench, make
+
+    make.use_threads(threads)
+    reports: list[dict[str, object]] = []
+    for setting in bench.SETTINGS[: 1 if quick else None]:
+        with console.status(f"timing {setting}"):
+            results = bench.compare(setting, runs=runs)
+        rows = [
+            {
+                "sampler": result.contestant,
+                "seconds": f"{result.seconds:.2f}",
+                "tokens/s": f"{result.tokens_per_second:.0f}",
+                "speed-up": f"{result.speedup:.2f}x",
+                "FLOP ratio": f"{result.flop_ratio:.2f}x",
+                "positions": str(result.positions),
+            }
+            for result in results
+        ]
+        console.print(as_table(str(setting), rows))
+        reports.append(bench.report(setting, results))
+    save(json, reports)
+
+
+def as_table(title: str, rows: list[dict[str, str]]) -> Table:
+    """Rows of named cells as a table; cells a row lacks stay empty."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(row.get(column, "") for column in columns))
+    return table
+
+
+def save(path: Path | None, figures: object) -> None:
+    """Write figures as JSON, where a file is named."""
+    if path is not None:
+        path.write_text(dumps(figures, indent=1) + "\n")
+
+
+def shown(text: str, layout: "Layout") -> str:
+    """A sequence for the terminal: a line as it is, a grid row by row, colours as coloured cells."""
+    if layout.kind == "line":
+        return text
+    symbols = text.split() if " " in text.strip() else list(text)
+    if layout.palette is not None:
+        symbols = [f"[on {layout.palette[int(index)]}]  [/]" for index in symbols]
+    rows = [symbols[row * layout.columns : (row + 1) * layout.columns] for row in range(layout.rows)]
+    return "\n".join(("" if layout.palette else " ").join(row) for row in rows)
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Make assets/data/faces.npz: 12,000 pixel-art portraits in 32 colours, with their attributes.
 
-Needs the extra packages dicebear-core, dicebear-styles, resvg-py and scikit-learn. The portraits are
-those of the seeds "0" to "11999"; with the same package versions the result is the same, byte for byte.
-The clustering may differ between versions of scikit-learn, so the palette is part of the file.
+Needs the extra packages dicebear-core, dicebear-styles, resvg-py and scikit-learn. The
+portraits are those of the seeds "0" to "11999"; with the same package versions the result is
+the same, byte for byte. The clustering may differ between versions of scikit-learn, so the
+palette is part of the file.
 """
 
 import io
@@ -68,7 +69,7 @@ def portrait(style: Style, seed: int) -> tuple[Pixels, Options]:
 
 
 def palette_of(colours: Pixels, counts: NDArray[np.int64]) -> Pixels:
-    """The background and the commonest colour of 31 k-means clusters, each weighted by sqrt(count)."""
+    """The background, and the commonest colour of 31 k-means clusters."""
     rest = (colours != BACKGROUND).any(1)
     colours, counts = colours[rest], counts[rest]
     found = KMeans(COLOURS - 1, n_init=3, random_state=0).fit(
@@ -176,8 +177,8 @@ def main() -> None:
         },
     )
     sys.stdout.write(
-        f"{COUNT:,} portraits, {len(np.unique(tokens, axis=0)):,} different, {len(colours)} true "
-        f"colours, mean error {error:.2f} of 255 a channel, {RESULT.stat().st_size:,} bytes\n"
+        f"{COUNT:,} portraits, {len(np.unique(tokens, axis=0)):,} different, {len(colours)} "
+        f"true colours, mean error {error:.2f} a channel, {RESULT.stat().st_size:,} bytes\n"
     )
 
 

@@ -12,7 +12,7 @@ def asset(name: str) -> Path:
     if not path.is_file():
         raise ValueError(
             f"the data file {name} is not at {path}; the data sets are read from the project's "
-            f"own checkout, so install it in place (pip install -e .) and keep assets/data beside "
-            f"pgm_lite"
+            f"own checkout, so install it in place (pip install -e .) and keep assets/data "
+            f"beside pgm_lite"
         )
     return path

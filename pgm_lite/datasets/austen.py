@@ -13,9 +13,9 @@ SEQ_LEN = 256
 ALPHABET = ' -"q,;.z' + "aoeiuwyh" + "tdscnjlr" + "pbfvkgmx"
 """Token order: a balanced tree, so that the leading bits of a token already say its kind.
 
-One bit parts the marks and vowels from the consonants. Two bits: marks (with the rare q and z to
-fill the eight), vowels with the breaths w, y and h, consonants of the tongue's tip, consonants of
-lips and throat. The last bit parts close relatives such as t and d.
+One bit parts the marks and vowels from the consonants. Two bits: marks (with the rare q and z
+to fill the eight), vowels with the breaths w, y and h, consonants of the tongue's tip,
+consonants of lips and throat. The last bit parts close relatives such as t and d.
 """
 
 NOTE = (
@@ -29,9 +29,9 @@ def austen() -> Dataset:
 
     Of every novel the last 5 % are validation, the 5 % before them test, and the rest training,
     cut at the nearest word; a split joins its six pieces with a space. A window may therefore
-    straddle the end of one piece and the beginning of the next: 5 seams among 3.5 million training
-    characters. Neighbouring pages share names and places, so figures on this split are lower than on a
-    whole novel held out; give the split with the figure.
+    straddle the end of one piece and the beginning of the next: 5 seams among 3.5 million
+    training characters. Neighbouring pages share names and places, so figures on this split are
+    lower than on a whole novel held out; give the split with the figure.
     """
     return _austen()
 

@@ -1,4 +1,4 @@
-"""What every data set is: an alphabet, a layout, its splits, and the labels it can be steered by."""
+"""What every data set is: an alphabet, a layout, its splits, and labels to steer by."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Split(Protocol):
 
     @property
     def rows(self) -> int:
-        """Number of sequences that can be asked for (windows, where the data are one long text)."""
+        """Number of sequences that can be asked for (windows, in one long text)."""
         ...
 
     @property
@@ -67,9 +67,9 @@ class Rows:
 class Stream:
     """A split that is one long text, read through windows of ``seq_len`` tokens.
 
-    Window ``i`` starts at character ``i * stride``: stride 1 lets training start anywhere, stride
-    ``seq_len`` gives evaluation the windows that follow one another without overlap. The few tokens
-    after the last whole window are not read.
+    Window ``i`` starts at character ``i * stride``: stride 1 lets training start anywhere,
+    stride ``seq_len`` gives evaluation the windows that follow one another without overlap. The
+    few tokens after the last whole window are not read.
     """
 
     stored: UInt8[Tensor, " length"]
@@ -139,12 +139,13 @@ class Dataset:
         return self._separator.join(self.symbols[token] for token in given)
 
     def label(self, **chosen: str) -> Int[Tensor, " a"]:
-        """The label that asks for the chosen values, ``UNSPECIFIED`` for every other attribute."""
+        """The label that asks for the chosen values, ``UNSPECIFIED`` for all else."""
         known = {attribute.name: attribute.values for attribute in self.attributes}
         for name, value in chosen.items():
             if name not in known:
                 raise ValueError(
-                    f"{self.name} has no attribute {name!r}; {_choices(tuple(known), 'attributes')}"
+                    f"{self.name} has no attribute {name!r}; "
+                    f"{_choices(tuple(known), 'attributes')}"
                 )
             if value not in known[name]:
                 raise ValueError(
@@ -172,7 +173,7 @@ def _choices(names: Sequence[str], what: str) -> str:
 
 
 def _check_indices(indices: Int[Tensor, " b"], rows: int) -> None:
-    if len(indices) and not (0 <= int(indices.min()) and int(indices.max()) < rows):
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= rows):
         raise ValueError(
             f"the split has rows 0 to {rows - 1}; got indices from {int(indices.min())} "
             f"to {int(indices.max())}"

@@ -18,8 +18,8 @@ VALIDATION = slice(10_800, 11_400)
 TEST = slice(11_400, 12_000)
 
 NOTE = (
-    "Portraits of the DiceBear pixel-art style (CC0 1.0), drawn by dicebear-core (MIT) from the "
-    "seeds 0 to 11999."
+    "Portraits of the DiceBear pixel-art style (CC0 1.0), drawn by dicebear-core (MIT) from "
+    "the seeds 0 to 11999."
 )
 
 
@@ -34,10 +34,10 @@ class Parts:
 def faces() -> Dataset:
     """Portraits whose palette is a balanced tree of similar colours; token 0 is the background.
 
-    The five bits of a token walk down that tree, so its leading bits already say the kind of colour.
-    Attributes for steering: the colours of hair, skin and clothes, and whether there are glasses, a
-    hat, a beard, accessories. The first 10,800 portraits train, the next 600 validate, the last 600
-    test.
+    The five bits of a token walk down that tree, so its leading bits already say the kind of
+    colour. Attributes for steering: the colours of hair, skin and clothes, and whether there
+    are glasses, a hat, a beard, accessories. The first 10,800 portraits train, the next 600
+    validate, the last 600 test.
     """
     return _faces()
 

@@ -17,8 +17,9 @@ TIMEOUT_SECONDS = 30
 def fetch(url: str, path: Path, *, sha1: str) -> None:
     """Make sure that ``path`` holds the file of this sha1, downloading it if it is absent.
 
-    What has arrived is kept in ``path.part``; the next call asks the server for the rest only. A file
-    with another hash is never used: a finished download is removed, an older file left for the user.
+    What has arrived is kept in ``path.part``; the next call asks the server for the rest only.
+    A file with another hash is never used: a finished download is removed, an older file left
+    for the user.
     """
     if path.exists():
         found = _sha1(path)
@@ -33,16 +34,16 @@ def fetch(url: str, path: Path, *, sha1: str) -> None:
         _download(url, part)
     except (OSError, http.client.HTTPException) as cause:
         raise ConnectionError(
-            f"could not fetch {url} ({cause}); {_size(part):,} bytes are kept in {part}. Call again "
-            f"with a network to go on from there, or copy the file to {path} from elsewhere "
-            f"(sha1 {sha1})"
+            f"could not fetch {url} ({cause}); {_size(part):,} bytes are kept in {part}. Call "
+            f"again with a network to go on from there, or copy the file to {path} from "
+            f"elsewhere (sha1 {sha1})"
         ) from cause
     found = _sha1(part)
     if found != sha1:
         part.unlink()
         raise ValueError(
-            f"{url} delivered a file of sha1 {found}, expected {sha1}; it was removed. Try again, "
-            f"and if that fails copy the right file to {path} from elsewhere"
+            f"{url} delivered a file of sha1 {found}, expected {sha1}; it was removed. Try "
+            f"again, and if that fails copy the right file to {path} from elsewhere"
         )
     part.rename(path)
 
@@ -66,9 +67,7 @@ def _download(url: str, part: Path) -> None:
         # Nothing is missing: the hash decides whether what we have is the file.
 
 
-def _copy(
-    answer: IO[bytes], file: IO[bytes], name: str, start: int, total: int | None
-) -> None:
+def _copy(answer: IO[bytes], file: IO[bytes], name: str, start: int, total: int | None) -> None:
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(
         "fetching {task.description}", *columns, console=Console(stderr=True), transient=True

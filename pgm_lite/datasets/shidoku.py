@@ -4,7 +4,7 @@ from functools import cache
 from itertools import permutations, product
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from pgm_lite.core import Layout
@@ -13,8 +13,8 @@ from pgm_lite.datasets.dataset import Dataset, Rows, Split
 SIDE = 4
 
 
-def is_valid(grids: Int[Tensor, "b n"]) -> Tensor:
-    """Whether each row, column and 2x2 box of a grid holds all four digits; one boolean a grid."""
+def is_valid(grids: Int[Tensor, "b n"]) -> Bool[Tensor, " b"]:
+    """Whether every row, column and 2x2 box of each grid holds all four digits."""
     cells = grids.reshape(-1, SIDE, SIDE)
     boxes = cells.reshape(-1, 2, 2, 2, 2).transpose(2, 3).reshape(-1, SIDE, SIDE)
     houses = torch.cat([cells, cells.transpose(1, 2), boxes], dim=1)
@@ -25,8 +25,8 @@ def is_valid(grids: Int[Tensor, "b n"]) -> Tensor:
 def shidoku() -> Dataset:
     """All 288 grids of 4x4 sudoku, 16 positions and 4 tokens.
 
-    The uniform law over them has entropy ln 288 = 5.66296 nats. Training, validation and test are
-    the same 288 grids: nothing is held out where everything is known.
+    The uniform law over them has entropy ln 288 = 5.66296 nats. Training, validation and test
+    are the same 288 grids: nothing is held out where everything is known.
     """
     grids = _all_grids()
     rows = Rows(grids.to(torch.uint8), torch.zeros(len(grids), 0, dtype=torch.long))

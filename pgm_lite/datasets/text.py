@@ -13,8 +13,8 @@ def stored_tokens(text: bytes, alphabet: str) -> UInt8[Tensor, " length"]:
     foreign = text.translate(None, delete=symbols)
     if foreign:
         raise ValueError(
-            f"the text holds {len(foreign)} bytes outside its alphabet {alphabet!r}, the first is "
-            f"{foreign[:1]!r}; fetch or make the data file again"
+            f"the text holds {len(foreign)} bytes outside its alphabet {alphabet!r}, the first "
+            f"is {foreign[:1]!r}; fetch or make the data file again"
         )
     return torch.frombuffer(
         bytearray(text.translate(bytes.maketrans(symbols, bytes(range(len(symbols)))))),

@@ -17,7 +17,7 @@ ZIP_SHA1 = "6c70299b93b7e1f927b42cd8f6ac1a31547c7a2e"
 TEXT_SHA1 = "0dc3edebc970dcc96137e7deda4d9995af9d93de"
 
 ALPHABET = " hwaoueiy" + "tdzscjnlr" + "pbmfvxkgq"
-"""Token order: a balanced ternary tree of kinds: vowels and breaths, tongue's tip, lips and throat."""
+"""Token order: a balanced ternary tree: vowels and breaths, tongue's tip, lips and throat."""
 
 NOTE = (
     "The first 100 million letters of an English Wikipedia of 2006, cleaned by Matt Mahoney; "
@@ -26,11 +26,11 @@ NOTE = (
 
 
 def text8() -> Dataset:
-    """100 million characters in 27 symbols: 90, 5 and 5 million for training, validation and test.
+    """100 million characters in 27 symbols: 90 million to train, 5 to validate, 5 to test.
 
     The first call downloads 31 MB into ``~/.cache/pgm_lite`` (the environment variable
-    PGM_LITE_CACHE names another folder), goes on where an earlier download stopped, and checks the
-    published sha1. All 256 positions of a window are characters: no begin or end marks
+    PGM_LITE_CACHE names another folder), goes on where an earlier download stopped, and checks
+    the published sha1. All 256 positions of a window are characters: no begin or end marks
     flatter the figures.
     """
     return _text8(cache_folder())
@@ -50,7 +50,9 @@ def _text8(folder: Path) -> Dataset:
         text = packed.read("text8")
     found = hashlib.sha1(text, usedforsecurity=False).hexdigest()
     if found != TEXT_SHA1:
-        raise ValueError(f"text8 in {archive} has sha1 {found}, expected {TEXT_SHA1}; delete it")
+        raise ValueError(
+            f"text8 in {archive} has sha1 {found}, expected {TEXT_SHA1}; delete it"
+        )
     tokens = stored_tokens(text, ALPHABET)
     first, second = len(tokens) * 90 // 100, len(tokens) * 95 // 100
     splits = text_splits(tokens[:first], tokens[first:second], tokens[second:], SEQ_LEN)

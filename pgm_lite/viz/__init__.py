@@ -1,6 +1,6 @@
 """The player and its hosts, figures and moving pictures; every colour of the project.
 
-The Gradio host is ``pgm_lite.viz.gradio_player.Player``; it alone imports Gradio.
+The Gradio host is ``pgm_lite.viz.gradio_player.player``; it alone imports Gradio.
 """
 
 from pgm_lite.viz.figures import CONFIG, entropy_left, positions_per_step, step_map

@@ -29,7 +29,7 @@ def save_gif(
     *,
     clock: str = "steps",
     row: int = 0,
-    seconds: float = 6.0,
+    seconds: int | float = 6,
 ) -> str:
     """Draw the traces on one clock, at most 60 frames; returns the picture's alternative text.
 
@@ -125,7 +125,11 @@ def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> Non
             symbol = record["vocab"][tokens[i]]
             centre = (x + size / 2, y + size / 2)
             draw.text(
-                centre, symbol, LIGHT["surface"].text, _font(max(9, size * 0.7)), anchor="mm"
+                centre,
+                symbol,
+                LIGHT["surface"].text,
+                _font(max(9, round(size * 0.7))),
+                anchor="mm",
             )
         if new:
             draw.rectangle(box, outline="#000000", width=max(1, size // 9))
@@ -166,5 +170,5 @@ def _places(record: Record, left: int) -> list[tuple[int, int, int]]:
     return [(left + i % columns * size, _HEAD + i // columns * size, size) for i in range(n)]
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -3,9 +3,6 @@
 The value is the text of ``payload_json``: a nested value would cost Gradio seconds, and only a
 static template keeps the tokens of a trace from being read as markup.
 """
-# pyright: reportUnknownMemberType=false
-
-from typing import Any
 
 import gradio as gr
 
@@ -39,35 +36,29 @@ _SHIM = """
 """
 
 
-class Player(gr.HTML):
-    """Plays the traces in its value; ``.step(...)`` listens to where the player came to rest.
+def player(
+    value: str | None = None,
+    *,
+    autoplay: bool = False,
+    label: str | None = None,
+    elem_id: str | None = None,
+    visible: bool = True,
+    render: bool = True,
+) -> gr.HTML:
+    """Plays the traces in its value; ``.step(...)`` hears where the player came to rest.
 
     ``autoplay`` starts each new trace by itself, unless the visitor asked for reduced motion.
+    A function and no subclass, because Gradio writes a stub file beside every subclass.
     """
-
-    def __init__(
-        self,
-        value: str | None = None,
-        *,
-        autoplay: bool = False,
-        label: str | None = None,
-        elem_id: str | None = None,
-        visible: bool = True,
-        render: bool = True,
-    ) -> None:
-        super().__init__(
-            value=value,
-            label=label,
-            elem_id=elem_id,
-            visible=visible,
-            render=render,
-            html_template="<div class='pgm-player'></div>",
-            js_on_load=_SHIM,
-            apply_default_css=False,
-            esm=player_module(),
-            autoplay=autoplay,
-        )
-
-    def api_info(self) -> dict[str, Any]:
-        """The value is text: the JSON of ``payload_json``."""
-        return {"type": "string"}
+    return gr.HTML(
+        value=value,
+        label=label,
+        elem_id=elem_id,
+        visible=visible,
+        render=render,
+        html_template="<div class='pgm-player'></div>",
+        js_on_load=_SHIM,
+        apply_default_css=False,
+        esm=player_module(),
+        autoplay=autoplay,
+    )

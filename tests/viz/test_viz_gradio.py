@@ -22,7 +22,7 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     gr = pytest.importorskip("gradio")
-    from pgm_lite.viz.gradio_player import Player
+    from pgm_lite.viz.gradio_player import player as make
 
     hostile = demo("sudoku", "PGM", 5)
     hostile["vocab"] = HOSTILE
@@ -31,7 +31,7 @@ def address() -> Iterator[str]:
         return f"stands at {event.step}"
 
     with gr.Blocks() as demo_app:
-        player = Player()
+        player = make()
         told = gr.Textbox(label="told")
         button = gr.Button("trace")
         button.click(lambda: payload_json(json.dumps(hostile)), None, player)

@@ -93,11 +93,11 @@ export class Canvas {
     return i;
   }
 
-  /** Redraw the cells whose picture differs from the one on the page. */
-  draw(state) {
+  /** Redraw the cells whose picture differs from the one on the page; when all is over nothing is new. */
+  draw(state, over = false) {
     const { trace, cells, drawn } = this, digits = trace.digits?.count;
     for (let i = 0; i < cells.length; i++) {
-      const mark = state.mark[i], token = state.tokens[i], group = state.group[i], parts = state.digits.get(i);
+      const mark = over && state.known[i] && state.mark[i] !== GIVEN ? KNOWN : state.mark[i], token = state.tokens[i], group = state.group[i], parts = state.digits.get(i);
       const key = `${mark},${token},${group}${parts ? `,${parts}` : ""}`;
       if (drawn[i] === key) continue;
       drawn[i] = key;

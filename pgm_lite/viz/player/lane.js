@@ -22,7 +22,7 @@ export function scaleOf(traces) {
 }
 
 export class Lane {
-  constructor(trace, name, scale, onPoint) {
+  constructor(trace, name, scale, race, onPoint) {
     Object.assign(this, { trace, name, scale, chosen: null, k: -1 });
     this.canvas = new Canvas(trace, onPoint);
     this.network = new Network(trace, scale.peak);
@@ -31,14 +31,14 @@ export class Lane {
     this.caption = h("p", { class: "caption" });
     this.story = h("p", { class: "story" });
     this.plain = h("pre", { class: "plain", tabindex: 0, role: "region", "aria-label": `${name} as text`, hidden: true });
-    this.done = h("p", { class: "done", hidden: true });
+    this.done = h("p", { class: "done later" });
     const family = familyOf(trace);
     this.element = h("section", { class: `lane ${styleOf(trace)}`, "aria-label": name },
       h("header", {},
-        h("p", { class: "name" }, h("b", {}, name), " ", h("span", {}, family)),
+        h("div", { class: "title" }, h("p", { class: "name" }, h("b", {}, name), " ", h("span", {}, family)), ...(race ? [this.done] : [])),
         h("p", { class: "reads" }, readsOf(trace))),
       h("div", { class: "stage" }, h("div", { class: "sheet" }, this.canvas.element, this.plain), this.network.element,
-        h("div", { class: "words" }, this.caption, this.story), h("div", { class: "cost" }, this.ledger(), this.done)),
+        h("div", { class: "words" }, this.caption), h("div", { class: "cost" }, this.ledger(), this.story)),
       h("p", { class: "knobs" }, knobsOf(trace)));
   }
 
@@ -59,7 +59,7 @@ export class Lane {
     if (k === this.k && over === this.over && finished === this.finished) return;
     Object.assign(this, { k, over, finished, state: stateAt(this.trace, k) });
     this.known = knownCount(this.state);
-    this.canvas.draw(this.state);
+    this.canvas.draw(this.state, over);
     this.network.draw(k, over);
     this.caption.textContent = k ? this.trace.steps[k - 1].note || `step ${k}` : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
     const bill = billAt(this.trace, k);
@@ -68,14 +68,14 @@ export class Lane {
       bar.style.width = `${(100 * bill[key]) / full}%`;
     }
     if (!this.plain.hidden) this.write();
-    this.done.hidden = !finished;
-    if (finished) this.done.textContent = this.verdict(clock, total);
+    this.done.classList.toggle("later", !finished);
+    this.done.textContent = this.verdict(clock, total);
     this.tell();
   }
 
   verdict(clock, total) {
     const ratio = this.scale.top[clock] / total;
-    return ratio > 1.05 ? `Done, ${times(ratio)} fewer ${{ flops: "FLOPs" }[clock] ?? clock} than the dearest here` : "Done";
+    return ratio > 1.05 ? `Done: ${times(ratio)} fewer ${{ flops: "FLOPs" }[clock] ?? clock}` : "Done";
   }
 
   text() { return textOf(this.trace, this.state); }

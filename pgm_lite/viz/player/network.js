@@ -57,7 +57,7 @@ export class Network {
     const positions = cost.encoder_positions + cost.decoder_positions;
     this.head.textContent = "Through the network" + (k && !idle ? `, step ${k}` : "");
     this.number.textContent = count(positions);
-    this.unit.textContent = ` of ${count(trace.seq_len)} positions`;
+    this.unit.textContent = positions > trace.seq_len ? ` positions, the sequence has ${count(trace.seq_len)}` : ` of ${count(trace.seq_len)} positions`;
     const words = idle ? "Finished: nothing goes through any more." : k ? describe(trace, roles, cost) : "Nothing has gone through yet.";
     this.split.textContent = words;
     this.led.setAttribute("aria-label", `Through the network: ${plural(positions, "position")}. ${words}`);
@@ -79,7 +79,7 @@ export function describe(trace, roles, cost) {
   if (calls !== 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${plural(calls, "call")}`;
   if (trace.model?.reads === "known" && encoder >= tally[READ]) {
     const registers = encoder - tally[READ];
-    return `${count(tally[READ])} known${registers ? ` + ${plural(registers, "register")}` : ""} in, ${count(decoder)} asked for`;
+    return `${count(tally[READ])} known${registers ? ` + ${plural(registers, "register")}` : ""} in, ${count(decoder)} asked`;
   }
   if (trace.model?.reads === "everything" && encoder === trace.seq_len) {
     return `${count(tally[READ])} known + ${count(encoder - tally[READ])} unknown as [MASK]`;

@@ -17,7 +17,7 @@ export function unpack(given) {
   });
   const families = traces.map(trace => trace.model?.family ?? "trace");
   const names = given.names ?? families.map((family, i) => (families.indexOf(family) === i && families.lastIndexOf(family) === i ? family : `${family} ${i + 1}`));
-  return { traces, names, clock: CLOCKS.includes(given.clock) ? given.clock : "steps", labelled: Boolean(given.names) };
+  return { traces, names, clock: CLOCKS.includes(given.clock) ? given.clock : "steps" };
 }
 
 export class Player {
@@ -60,7 +60,7 @@ export class Player {
     scale.top.steps = this.longest;
     const moving = CLOCKS.filter(name => traces.some(trace => clockOf(trace, name).at(-1) > 0));
     this.clock = moving.includes(clock) ? clock : "steps";
-    this.lanes = traces.map((trace, i) => new Lane(trace, names[i], scale, (cell, how) => this.point(cell, how)));
+    this.lanes = traces.map((trace, i) => new Lane(trace, names[i], scale, race, (cell, how) => this.point(cell, how)));
     const turn = { race, clock: this.clock, moving, loop: this.loop };
     this.transport = new Transport({
       toggle: () => this.toggle(), first: () => this.seek(0), last: () => this.seek(this.end()), previous: () => this.hop(-1), next: () => this.hop(1),
@@ -83,8 +83,12 @@ export class Player {
   notches() { return this.clock === "steps" ? Math.max(1, this.end()) : FINE; }
   moments() { return [...new Set(this.lanes.flatMap(lane => [...clockOf(lane.trace, this.clock)]))].sort((a, b) => a - b); }
   timeOf(step) { const times = clockOf(this.lanes[0].trace, this.clock); return times[Math.min(step, times.length - 1)]; }
-  // The picture before anybody pressed play: the quickest trace not quite half done.
-  poster() { return Math.min(...this.lanes.map(({ trace }) => clockOf(trace, this.clock)[Math.floor(0.45 * trace.steps.length)])); }
+  // The picture before anybody pressed play: the quickest trace not quite half done, each at work.
+  poster() {
+    const times = this.lanes.map(({ trace }) => clockOf(trace, this.clock));
+    const halfway = Math.min(...times.map(time => time[Math.floor(0.45 * (time.length - 1))]));
+    return Math.max(halfway, ...times.map(time => time[Math.min(1, time.length - 1)]));
+  }
   atEnd() { return this.time >= this.end() * (1 - 1e-9); }
 
   setClock(name) {

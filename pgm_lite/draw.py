@@ -1,0 +1,177 @@
+"""Where probabilities become tokens: one categorical draw, in float64, and laws reshaped before it.
+
+A float32 uniform has 24 bits, and a race between 32-bit Gumbel noises starves rare tokens; drawing
+by the inverse of a float64 distribution function has neither fault (arXiv 2409.02908, section 4).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pgm_lite.core import Canvas, Conditional, Cost, NextToken
+
+
+def rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A source of randomness that starts at ``seed``."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def law(log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+    """Log-probabilities in float64, normalised there so that rounding leaves no gap."""
+    precise = log_probs.double().log_softmax(-1)
+    if precise.isnan().any():
+        raise ValueError(
+            "a law to draw from is not a number; the model answered with nan, plus infinity, or "
+            "probability zero for every token"
+        )
+    return precise
+
+
+def entropy_of(log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch"]:
+    """Entropy in nats; a token of probability zero adds nothing."""
+    return torch.special.entr(log_probs.exp()).sum(-1)
+
+
+def categorical(
+    log_probs: Float[Tensor, "*batch v"], *, rng: torch.Generator
+) -> Int[Tensor, "*batch"]:
+    """One token from each law; never one of probability zero.
+
+    The first token at which the distribution function exceeds a uniform number in [0, 1).
+    """
+    function = law(log_probs).exp().cumsum(-1)
+    shape = function.shape[:-1]
+    uniform = torch.rand(shape, generator=rng, device=rng.device, dtype=torch.float64)
+    # The function may end a rounding error away from 1, and the product may round up to that end.
+    end = function[..., -1:]
+    threshold = torch.minimum(
+        uniform.to(end.device)[..., None] * end, torch.nextafter(end, torch.zeros_like(end))
+    )
+    return torch.searchsorted(function, threshold, right=True)[..., 0]
+
+
+class _Wrapper:
+    """Asks ``model`` and reshapes its answer; a ``Conditional`` or ``NextToken`` as the model is."""
+
+    __slots__ = ()
+    model: Conditional | NextToken
+
+    def reshape(self, log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """The law that is drawn from instead."""
+        return log_probs
+
+    def log_probs(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """The model's answers at ``where``, reshaped."""
+        if not isinstance(self.model, Conditional):
+            raise ValueError(
+                f"a {type(self.model).__name__} predicts only the next token; sample it with "
+                "autoregress"
+            )
+        return self.reshape(self.model.log_probs(canvas, where))
+
+    def next_log_probs(
+        self, canvas: Canvas, position: int, memory: object | None
+    ) -> tuple[Float[Tensor, "b v"], object]:
+        """The model's answer at ``position``, reshaped."""
+        if not isinstance(self.model, NextToken):
+            raise ValueError(
+                f"a {type(self.model).__name__} has no next token; sample it with unmask or "
+                "ancestral, or wrap it in pgm_lite.oracle.Sequential"
+            )
+        answer, memory = self.model.next_log_probs(canvas, position, memory)
+        return self.reshape(answer), memory
+
+    def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return self.model.cost(canvas, where)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tempered(_Wrapper):
+    """``model`` with every probability raised to 1 / ``temperature`` and normalised again.
+
+    Temperature 0 takes the likeliest token; tokens that tie for it share the probability. A sighted
+    order scores the reshaped law: the lower the temperature, the more positions tie at certainty
+    (and at 0 all do), which leaves the choice among them to chance.
+    """
+
+    model: Conditional | NextToken
+    temperature: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(
+                f"the temperature must be 0 (take the likeliest token) or more, and finite; got "
+                f"{self.temperature}"
+            )
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        """What a recording writes down."""
+        return {"temperature": self.temperature}
+
+    def reshape(self, log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """The tempered law."""
+        below_best = law(log_probs)
+        below_best = below_best - below_best.amax(-1, keepdim=True)
+        if self.temperature == 0:
+            return law(torch.zeros_like(below_best).masked_fill(below_best < 0, -torch.inf))
+        return law(below_best / self.temperature)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopP(_Wrapper):
+    """``model`` with only the likeliest tokens whose probabilities first reach ``p`` together.
+
+    Nucleus sampling (arXiv 1904.09751). The token that crosses ``p`` is kept, and so is every token
+    that ties with it.
+    """
+
+    model: Conditional | NextToken
+    p: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.p <= 1:
+            raise ValueError(f"top-p keeps a share of more than 0 and at most 1; got {self.p}")
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        """What a recording writes down."""
+        return {"top_p": self.p}
+
+    def reshape(self, log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """The law cut off below the token that crosses ``p``."""
+        precise = law(log_probs)
+        if self.p == 1:
+            return precise
+        falling = precise.sort(-1, descending=True).values
+        reached_before = falling.exp().cumsum(-1) - falling.exp()
+        last = (reached_before < self.p).sum(-1, keepdim=True) - 1
+        return law(precise.masked_fill(precise < falling.gather(-1, last), -torch.inf))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopK(_Wrapper):
+    """``model`` with only the ``k`` likeliest tokens; those that tie with the last one stay too."""
+
+    model: Conditional | NextToken
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"top-k keeps at least 1 token; got {self.k}")
+
+    @property
+    def knobs(self) -> dict[str, int]:
+        """What a recording writes down."""
+        return {"top_k": self.k}
+
+    def reshape(self, log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """The law cut off below the k-th token."""
+        precise = law(log_probs)
+        kept = precise.topk(min(self.k, precise.shape[-1]), dim=-1).values
+        return law(precise.masked_fill(precise < kept[..., -1:], -torch.inf))
