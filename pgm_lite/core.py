@@ -5,7 +5,7 @@ Axis letters: b batch rows, n positions, q queried positions, v vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -30,7 +30,7 @@ class Canvas:
             )
 
     @classmethod
-    def blank(cls, batch: int, seq_len: int, device: torch.device | str = "cpu") -> Self:
+    def blank(cls, batch: int, seq_len: int, device: torch.device | str = "cpu") -> "Canvas":
         """A canvas on which nothing is known."""
         if batch < 1 or seq_len < 1:
             raise ValueError(f"batch and seq_len must be at least 1; got {batch} and {seq_len}")
@@ -43,7 +43,7 @@ class Canvas:
     @classmethod
     def prompt(
         cls, tokens: Int[Tensor, " p"] | Sequence[int], batch: int, seq_len: int
-    ) -> Self:
+    ) -> "Canvas":
         """A canvas whose first positions are known to be ``tokens``, the rest unknown."""
         given = torch.as_tensor(tokens, dtype=torch.long)
         if len(given) > seq_len:
@@ -69,7 +69,7 @@ class Canvas:
         """The positions that still have no token."""
         return ~self.known
 
-    def reveal(self, where: Int[Tensor, "b q"], tokens: Int[Tensor, "b q"]) -> Self:
+    def reveal(self, where: Int[Tensor, "b q"], tokens: Int[Tensor, "b q"]) -> "Canvas":
         """A new canvas on which the positions ``where`` are known to be ``tokens``."""
         written = positions_mask(where, self.seq_len)
         return type(self)(
@@ -77,12 +77,12 @@ class Canvas:
             self.known | written,
         )
 
-    def reopen(self, where: Int[Tensor, "b q"]) -> Self:
+    def reopen(self, where: Int[Tensor, "b q"]) -> "Canvas":
         """A new canvas on which the positions ``where`` are unknown again."""
         opened = positions_mask(where, self.seq_len)
         return type(self)(self.tokens.masked_fill(opened, 0), self.known & ~opened)
 
-    def row(self, index: int) -> Self:
+    def row(self, index: int) -> "Canvas":
         """One row, as a batch of one."""
         return type(self)(self.tokens[index : index + 1], self.known[index : index + 1])
 
@@ -102,7 +102,7 @@ class Cost:
     flops: Float[Tensor, " b"]
 
     @classmethod
-    def zero(cls, batch: int) -> Self:
+    def zero(cls, batch: int) -> "Cost":
         """Nothing spent yet."""
         none = torch.zeros(batch, dtype=torch.long)
         return cls(none, none, none, none.double())

@@ -1,7 +1,8 @@
-"""Where probabilities become tokens: one categorical draw, in float64, and laws reshaped before it.
+"""Where probabilities become tokens: one draw, in float64, and laws reshaped before it.
 
-A float32 uniform has 24 bits, and a race between 32-bit Gumbel noises starves rare tokens; drawing
-by the inverse of a float64 distribution function has neither fault (arXiv 2409.02908, section 4).
+A float32 uniform has 24 bits, and a race between 32-bit Gumbel noises starves rare tokens;
+drawing by the inverse of a float64 distribution function has neither fault (arXiv 2409.02908,
+section 4).
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Conditional, Cost, NextToken
 
@@ -23,15 +25,16 @@ def law(log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
     precise = log_probs.double().log_softmax(-1)
     if precise.isnan().any():
         raise ValueError(
-            "a law to draw from is not a number; the model answered with nan, plus infinity, or "
-            "probability zero for every token"
+            "a law to draw from is not a number; the model answered with nan, plus infinity, "
+            "or probability zero for every token"
         )
     return precise
 
 
 def entropy_of(log_probs: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch"]:
     """Entropy in nats; a token of probability zero adds nothing."""
-    return torch.special.entr(log_probs.exp()).sum(-1)
+    law = log_probs.exp()
+    return 0.0 - torch.xlogy(law, law).sum(-1)
 
 
 def categorical(
@@ -41,10 +44,11 @@ def categorical(
 
     The first token at which the distribution function exceeds a uniform number in [0, 1).
     """
-    function = law(log_probs).exp().cumsum(-1)
+    function = law(log_probs).exp().cumsum(-1).contiguous()
     shape = function.shape[:-1]
     uniform = torch.rand(shape, generator=rng, device=rng.device, dtype=torch.float64)
-    # The function may end a rounding error away from 1, and the product may round up to that end.
+    # The function may end a rounding error away from 1, and the product may round up to that
+    # end.
     end = function[..., -1:]
     threshold = torch.minimum(
         uniform.to(end.device)[..., None] * end, torch.nextafter(end, torch.zeros_like(end))
@@ -53,7 +57,7 @@ def categorical(
 
 
 class _Wrapper:
-    """Asks ``model`` and reshapes its answer; a ``Conditional`` or ``NextToken`` as the model is."""
+    """Asks ``model`` and reshapes its answer; a ``Conditional`` or ``NextToken`` as it is."""
 
     __slots__ = ()
     model: Conditional | NextToken
@@ -62,9 +66,7 @@ class _Wrapper:
         """The law that is drawn from instead."""
         return log_probs
 
-    def log_probs(
-        self, canvas: Canvas, where: Int[Tensor, "b q"]
-    ) -> Float[Tensor, "b q v"]:
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """The model's answers at ``where``, reshaped."""
         if not isinstance(self.model, Conditional):
             raise ValueError(
@@ -94,9 +96,9 @@ class _Wrapper:
 class Tempered(_Wrapper):
     """``model`` with every probability raised to 1 / ``temperature`` and normalised again.
 
-    Temperature 0 takes the likeliest token; tokens that tie for it share the probability. A sighted
-    order scores the reshaped law: the lower the temperature, the more positions tie at certainty
-    (and at 0 all do), which leaves the choice among them to chance.
+    Temperature 0 takes the likeliest token; tokens that tie for it share the probability. A
+    sighted order scores the reshaped law: the lower the temperature, the more positions tie at
+    certainty (and at 0 all do), which leaves the choice among them to chance.
     """
 
     model: Conditional | NextToken
@@ -105,8 +107,8 @@ class Tempered(_Wrapper):
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(
-                f"the temperature must be 0 (take the likeliest token) or more, and finite; got "
-                f"{self.temperature}"
+                "the temperature must be 0 (take the likeliest token) or more, and finite; "
+                f"got {self.temperature}"
             )
 
     @property
@@ -127,8 +129,8 @@ class Tempered(_Wrapper):
 class TopP(_Wrapper):
     """``model`` with only the likeliest tokens whose probabilities first reach ``p`` together.
 
-    Nucleus sampling (arXiv 1904.09751). The token that crosses ``p`` is kept, and so is every token
-    that ties with it.
+    Nucleus sampling (arXiv 1904.09751). The token that crosses ``p`` is kept, and so is every
+    token that ties with it.
     """
 
     model: Conditional | NextToken
@@ -149,14 +151,14 @@ class TopP(_Wrapper):
         if self.p == 1:
             return precise
         falling = precise.sort(-1, descending=True).values
-        reached_before = falling.exp().cumsum(-1) - falling.exp()
+        reached_before = pad(falling.exp().cumsum(-1)[..., :-1], (1, 0))
         last = (reached_before < self.p).sum(-1, keepdim=True) - 1
         return law(precise.masked_fill(precise < falling.gather(-1, last), -torch.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TopK(_Wrapper):
-    """``model`` with only the ``k`` likeliest tokens; those that tie with the last one stay too."""
+    """``model`` with only the ``k`` likeliest tokens and those that tie with the last one."""
 
     model: Conditional | NextToken
     k: int

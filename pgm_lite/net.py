@@ -54,26 +54,30 @@ class Shape:
         return self.rows * self.columns
 
 
-def angles(shape: Shape) -> Float[Tensor, "n1 half"]:
-    """The rotary angle of each channel pair at each position; the last row, zeros, is for registers.
+def turns(shape: Shape) -> Float[Tensor, "n1 2 half"]:
+    """Cosine and sine of each channel pair's angle at each position; the last row is for registers.
 
     Rotary wavelengths run up to 10000 positions along a line and up to 100 along a grid's axis.
+    Registers do not turn.
     """
     pairs = shape.width // shape.heads // 2
     place = torch.arange(shape.seq_len)
     if shape.rows == 1:
-        turning = place[:, None] * 10000.0 ** (-torch.arange(pairs) / pairs)
+        angle = place[:, None] * 10000.0 ** (-torch.arange(pairs) / pairs)
     else:
         speed = 100.0 ** (-torch.arange(pairs // 2) / (pairs // 2))
         row, column = place // shape.columns, place % shape.columns
-        turning = torch.cat([row[:, None] * speed, column[:, None] * speed], dim=1)
-    return torch.cat([turning, torch.zeros(1, pairs)])
+        angle = torch.cat([row[:, None] * speed, column[:, None] * speed], dim=1)
+    angle = torch.cat([angle, torch.zeros(1, pairs)])
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
-def rotate(x: Float[Tensor, "b h n e"], turning: Float[Tensor, "... n half"]) -> Tensor:
+def rotate(
+    x: Float[Tensor, "b h n e"], turning: Float[Tensor, "... n 2 half"]
+) -> Float[Tensor, "b h n e"]:
     """Turn each channel pair (i, i + e/2) by its angle."""
     first, second = x.chunk(2, dim=-1)
-    cos, sin = turning.cos().to(x.dtype), turning.sin().to(x.dtype)
+    cos, sin = turning.to(x.dtype).unbind(-2)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
 
@@ -141,7 +145,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b q d"],
-        turning: Float[Tensor, "... q half"],
+        turning: Float[Tensor, "... q 2 half"],
         outside: KeyValue | None = None,
         bias: Float[Tensor, "b 1 q k"] | None = None,
     ) -> tuple[Float[Tensor, "b q d"], KeyValue | None]:
@@ -236,7 +240,7 @@ def unit(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b h n e"]:
 
 
 def keys_values(
-    projected: Float[Tensor, "b k d2"], heads: int, turning: Float[Tensor, "... k half"]
+    projected: Float[Tensor, "b k d2"], heads: int, turning: Float[Tensor, "... k 2 half"]
 ) -> KeyValue:
     """Keys, normalised and turned, and values from one joint projection."""
     key, value = projected.chunk(2, dim=-1)

@@ -1,158 +1,186 @@
-"""Models that are right: exact conditionals of a law that is known completely.
+"""Exact models: a law that is written down in full answers every question without a network.
 
-Parallel sampling can write tokens together that no sequence has together. Given such an impossible
-canvas a conditional does not exist; an oracle then answers with the uniform law, or refuses, as its
-``impossible`` says. At one position a step it never happens.
-
-Axis letters: m sequences of the support, n positions, v vocabulary, b batch, q asked positions.
+They are what samplers are tested against, and what shows that a fault is the sampler's and not
+the model's. An oracle processes no positions: it costs one call a question and nothing else.
 """
 
-from dataclasses import dataclass
+import math
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pgm_lite.core import Canvas, Conditional, Cost
-from pgm_lite.draw import categorical
+from pgm_lite.draw import categorical, entropy_of
 
-LARGEST = 2**22
-"""Entries of the largest table worth enumerating."""
+LARGEST = 2**20
+"""Entries of the largest table that is enumerated."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Support:
-    """A law on listed sequences: ``weights`` [m] (equal if left out) on ``sequences`` [m n]."""
+    """A law over the sequences listed, as a ``Conditional``: exact given any known positions.
 
-    sequences: Int[Tensor, "m n"]
-    vocab_size: int
-    weights: Float[Tensor, " m"] | None = None
-    impossible: Literal["uniform", "error"] = "uniform"
+    ``weights`` are their probabilities, equal if left out. Writing several positions at once
+    can lead to known tokens that no listed sequence has; the law given them is then undefined.
+    With ``impossible`` "uniform" the answer there is the uniform law over all tokens, since
+    parallel samplers do reach such states and have to end; with "error" it is a ``ValueError``.
+    """
 
-    def __post_init__(self) -> None:
-        count = self.sequences.shape[0]
-        if self.sequences.ndim != 2 or count == 0:
+    family = "oracle"
+    reads = "known"
+
+    def __init__(
+        self,
+        sequences: Int[Tensor, "m n"],
+        vocab_size: int,
+        weights: Float[Tensor, " m"] | None = None,
+        impossible: Literal["uniform", "error"] = "uniform",
+    ) -> None:
+        if sequences.numel() == 0:
             raise ValueError(
-                f"a support needs at least one sequence, as [sequences, positions]; got the shape "
-                f"{list(self.sequences.shape)}"
+                f"a support lists at least one sequence of at least one position; got shape "
+                f"{list(sequences.shape)}"
             )
-        if int(self.sequences.min()) < 0 or int(self.sequences.max()) >= self.vocab_size:
+        smallest, largest = int(sequences.min()), int(sequences.max())
+        if smallest < 0 or largest >= vocab_size:
             raise ValueError(
-                f"the sequences hold tokens {int(self.sequences.min())} to "
-                f"{int(self.sequences.max())}; with vocab_size {self.vocab_size} they must lie in 0 "
-                f"to {self.vocab_size - 1}"
+                f"the sequences hold tokens {smallest} to {largest}, but a vocab_size of "
+                f"{vocab_size} allows 0 to {vocab_size - 1}"
             )
-        if self.weights is not None:
-            check_law(self.weights, count)
+        count = len(sequences)
+        rows: list[list[int]] = sequences.cpu().numpy().tolist()
+        if repeated := count - len({tuple(row) for row in rows}):
+            raise ValueError(
+                f"{repeated} sequences are listed again; list each once and give it the sum of "
+                "its weights"
+            )
+        equal = torch.full((count,), 1 / count, dtype=torch.float64)
+        self.sequences = sequences.long()
+        self.vocab_size = vocab_size
+        self.weights = checked(equal if weights is None else weights, count)
+        self.impossible = impossible
+        self._one_hot = one_hot(self.sequences, self.vocab_size).flatten(1)
 
     @property
-    def log_weights(self) -> Float[Tensor, " m"]:
-        """Log-probability of each sequence, float64."""
-        count = self.sequences.shape[0]
-        if self.weights is None:
-            return torch.full((count,), 1 / count, dtype=torch.float64).log()
-        return self.weights.double().log()
+    def seq_len(self) -> int:
+        """Number of positions."""
+        return self.sequences.shape[1]
 
-    def log_probs(
-        self, canvas: Canvas, where: Int[Tensor, "b q"]
-    ) -> Float[Tensor, "b q v"]:
-        """The exact conditionals given the known tokens, float64."""
-        agrees = (
-            (self.sequences[None] == canvas.tokens[:, None]) | ~canvas.known[:, None]
-        ).all(-1)
-        posterior = self.log_weights.masked_fill(~agrees, -torch.inf).softmax(-1)
-        lost = posterior.isnan().any(-1)
-        if self.impossible == "error" and bool(lost.any()):
-            row = int(lost.nonzero()[0])
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
+        """Exact log-probabilities (nats, float64) at ``where`` given the known tokens."""
+        posterior = self._agreeing(canvas)
+        mass = posterior @ self._one_hot.double()
+        places = where.clamp(min=0)[..., None].expand(-1, -1, self.vocab_size)
+        mass = mass.view(-1, self.seq_len, self.vocab_size).gather(1, places)
+        total = posterior.sum(1)[:, None, None]
+        possible = total > 0
+        if self.impossible == "error" and not possible.all():
+            row = int((~possible.flatten()).nonzero()[0])
             raise ValueError(
-                f"the known tokens of row {row} occur together in no sequence of the support; write "
-                "fewer positions a step, or build the oracle with impossible='uniform'"
+                f"the known tokens of row {row} have probability zero under this law, so "
+                "nothing can be said given them; write fewer positions at once, or build the "
+                "oracle with impossible='uniform'"
             )
-        symbols = self.sequences.T[where.clamp(min=0)]  # [b q m]
-        answers = torch.zeros(*where.shape, self.vocab_size, dtype=torch.float64)
-        answers.scatter_add_(-1, symbols, posterior[:, None].expand(symbols.shape))
-        answers = torch.where(lost[:, None, None], 1 / self.vocab_size, answers)
-        return (answers / answers.sum(-1, keepdim=True)).log()
+        law = (mass / total.where(possible, 1.0)).log()
+        return law.where(possible, -math.log(self.vocab_size))
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
-        """One call; an oracle sends no position through any network."""
-        del canvas
-        none = torch.zeros(where.shape[0], dtype=torch.long)
-        return Cost((where >= 0).any(1).long(), none, none, none.double())
+        """One call for every row that is asked something; no positions, no FLOPs."""
+        free = Cost.zero(canvas.batch)
+        calls = (where >= 0).any(1).long().cpu()
+        return Cost(calls, free.encoder_positions, free.decoder_positions, free.flops)
 
     def log_prob(self, tokens: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
-        """Log-probability (nats) of whole sequences, float64; minus infinity outside the support."""
-        same = (tokens[:, None] == self.sequences[None]).all(-1)
-        return self.log_weights.masked_fill(~same, -torch.inf).logsumexp(-1)
+        """Log-probability (nats, float64) of whole sequences; minus infinity if not listed."""
+        complete = Canvas(tokens, torch.ones_like(tokens, dtype=torch.bool))
+        return self._agreeing(complete).sum(1).log()
 
     def entropy(self) -> float:
-        """Entropy of the law in nats; repeated sequences count as one."""
-        _, index = self.sequences.unique(dim=0, return_inverse=True)
-        law = torch.zeros(int(index.max()) + 1, dtype=torch.float64)
-        law.scatter_add_(0, index, self.log_weights.exp())
-        return float(torch.special.entr(law).sum())
+        """The entropy of the law in nats."""
+        return float(entropy_of(self.weights.log()))
 
-    def sample(self, count: int, *, rng: torch.Generator) -> Int[Tensor, "b n"]:
-        """Exact draws."""
-        return self.sequences[categorical(self.log_weights.expand(count, -1), rng=rng)]
+    def sample(self, count: int, *, rng: torch.Generator) -> Int[Tensor, "count n"]:
+        """Sequences drawn from the law."""
+        log_weights = self.weights.log().expand(count, -1)
+        return self.sequences[categorical(log_weights, rng=rng)]
+
+    def _agreeing(self, canvas: Canvas) -> Float[Tensor, "b m"]:
+        """The weight of each listed sequence that agrees with all known tokens, else zero."""
+        if canvas.seq_len != self.seq_len:
+            raise ValueError(
+                f"this law is over {self.seq_len} positions; the canvas has {canvas.seq_len}"
+            )
+        known = canvas.tokens[canvas.known]
+        if len(known) and (int(known.min()) < 0 or int(known.max()) >= self.vocab_size):
+            raise ValueError(
+                f"the known tokens run from {int(known.min())} to {int(known.max())}, but this "
+                f"law has tokens 0 to {self.vocab_size - 1}"
+            )
+        tokens = canvas.tokens.where(canvas.known, 0)
+        given = one_hot(tokens, self.vocab_size) * canvas.known[..., None]
+        agreements = given.flatten(1).double() @ self._one_hot.double().T
+        return (agreements == canvas.known.sum(1, keepdim=True)) * self.weights
 
 
 def joint_table(
     table: Float[Tensor, "..."], *, impossible: Literal["uniform", "error"] = "uniform"
 ) -> Support:
-    """The oracle of an explicit joint: one axis a position, all axes of one length, summing to one."""
-    sizes = set(table.shape)
-    if len(sizes) != 1:
+    """The oracle of a table with one axis a position, every axis as long as the vocabulary."""
+    if table.ndim == 0 or len(set(table.shape)) != 1:
         raise ValueError(
-            f"a joint table has one axis a position, all as long as the vocabulary; got the shape "
+            f"a joint table has one axis a position, all as long as the vocabulary; got shape "
             f"{list(table.shape)}"
         )
     if table.numel() > LARGEST:
         raise ValueError(
-            f"a table of {table.numel()} entries is too large to enumerate; the limit is {LARGEST}"
+            f"a table of {table.numel():,} entries is too large to enumerate; the limit is "
+            f"{LARGEST:,} (list the sequences that occur in a Support instead)"
         )
-    check_law(table.flatten(), table.numel())
-    (vocab_size,) = sizes
-    sequences = torch.cartesian_prod(*[torch.arange(vocab_size)] * table.ndim)
-    kept = table.flatten() > 0
-    return Support(
-        sequences.reshape(table.numel(), table.ndim)[kept],
-        vocab_size,
-        table.flatten()[kept],
-        impossible,
-    )
+    every = torch.ones_like(table, dtype=torch.bool).nonzero()
+    return Support(every, table.shape[0], table.flatten(), impossible)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Sequential:
-    """A conditional asked from left to right only, so that ``autoregress`` can run on an oracle."""
+    """Any ``Conditional`` as a ``NextToken``: asked about one position given those before it.
 
-    model: Conditional
+    It keeps no memory, so a network behind it starts afresh at every token.
+    """
+
+    def __init__(self, model: Conditional) -> None:
+        self.model = model
 
     def next_log_probs(
         self, canvas: Canvas, position: int, memory: object | None
     ) -> tuple[Float[Tensor, "b v"], object]:
-        """The conditional at ``position`` given the tokens before it; nothing to remember."""
-        del memory
-        before = torch.arange(canvas.seq_len).expand(canvas.batch, -1) < position
-        where = torch.full((canvas.batch, 1), position)
-        seen = Canvas(canvas.tokens, canvas.known & before)
-        return self.model.log_probs(seen, where)[:, 0], None
+        """The model's answer at ``position``, with every later token hidden from it."""
+        before = torch.arange(canvas.seq_len, device=canvas.tokens.device) < position
+        earlier = Canvas(canvas.tokens, before.expand(canvas.batch, -1))
+        where = torch.full((canvas.batch, 1), position, device=canvas.tokens.device)
+        return self.model.log_probs(earlier, where)[:, 0], memory
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
-        """The model's own bill."""
-        return self.model.cost(canvas, where)
+        """The model's bill for the last position of ``where`` given those before it.
+
+        Earlier positions in ``where`` are a prompt that is read for the first time; the
+        model reads it anyway.
+        """
+        last = where.max(1, keepdim=True).values
+        earlier = torch.arange(canvas.seq_len, device=where.device) < last
+        return self.model.cost(Canvas(canvas.tokens, earlier), last)
 
 
-def check_law(weights: Float[Tensor, " m"], count: int) -> None:
-    """Weights are a probability law on ``count`` things."""
-    if weights.shape != (count,):
+def checked(weights: Float[Tensor, " m"], count: int) -> Float[Tensor, " m"]:
+    """The weights in float64, if they are a law on ``count`` things."""
+    precise = weights.double()
+    if len(precise) != count:
+        raise ValueError(f"{count} sequences need {count} weights; got {len(precise)}")
+    if not bool((precise >= 0).all()):
         raise ValueError(
-            f"{count} sequences need {count} weights; got the shape {list(weights.shape)}"
+            f"probabilities are never negative; the smallest given is {float(precise.min())}"
         )
-    if bool((weights < 0).any()) or abs(float(weights.double().sum()) - 1) > 1e-6:
-        raise ValueError(
-            f"probabilities must be at least 0 and sum to 1; the smallest is "
-            f"{float(weights.min()):g}, the sum {float(weights.double().sum()):.8g}; divide by the sum"
-        )
+    total = float(precise.sum())
+    if not math.isclose(total, 1, abs_tol=1e-6):
+        raise ValueError(f"probabilities sum to 1; those given sum to {total} (divide by it)")
+    return precise / total

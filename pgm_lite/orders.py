@@ -1,7 +1,7 @@
-"""Which unknown positions come next: blind orders look at nothing, sighted ones at the model's laws.
+"""Which unknown positions come next: blind orders look at nothing, sighted ones at laws.
 
-A blind order is fixed before the first call, so the model is asked only about the positions that
-will be written. A sighted order has to ask about all unknown positions to compare them.
+A blind order is fixed before the first call, so the model is asked only about the positions
+that will be written. A sighted order has to ask about all unknown positions to compare them.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pgm_lite.draw import entropy_of
 
 @dataclass(frozen=True, slots=True)
 class BlindOrder:
-    """An order that is known before anything is asked; make one from any function of your own."""
+    """An order that is known before anything is asked; make one from any function."""
 
     name: str
     rule: Callable[[Canvas, torch.Generator], Float[Tensor, "b n"]]
@@ -29,11 +29,11 @@ class BlindOrder:
 
 @dataclass(frozen=True, slots=True)
 class SightedOrder:
-    """An order that compares laws; the highest score first, ties broken at random, never by index.
+    """An order that compares laws: the highest score first, ties at random, never by index.
 
-    With ``block_size`` the positions stand in consecutive blocks, and a later block is not asked
-    about before the earlier ones are known. ``ranks_samples`` marks the order whose score also
-    makes sense for a token that is already drawn: its probability.
+    With ``block_size`` the positions stand in consecutive blocks, and a later block is not
+    asked about before the earlier ones are known. ``ranks_samples`` marks the order whose score
+    also makes sense for a token that is already drawn: its probability.
     """
 
     name: str
@@ -54,7 +54,8 @@ class SightedOrder:
             return listed(unknown)
         block = torch.arange(unknown.shape[1], device=unknown.device) // self.block_size
         needed = unknown.cumsum(1) < count
-        # The position with number ``count`` among the unknown ones stands in the last block needed.
+        # The position with number ``count`` among the unknown ones stands in the last block
+        # needed.
         last = block[needed.sum(1).clamp(max=unknown.shape[1] - 1)]
         return listed(unknown & (block <= last[:, None]))
 
@@ -66,14 +67,14 @@ class SightedOrder:
         *,
         rng: torch.Generator,
     ) -> Int[Tensor, "b k"]:
-        """Indices into ``where`` of the ``count`` positions to write: earlier blocks, then scores."""
+        """Indices into ``where`` of the ``count`` positions to write: by block, then score."""
         chance = torch.rand(where.shape, generator=rng, device=rng.device, dtype=torch.float64)
         index = chance.to(where.device).argsort(1)
-        best = score.gather(1, index).argsort(1, descending=True, stable=True)
+        best = score.gather(1, index).argsort(dim=1, descending=True, stable=True)
         index = index.gather(1, best)
         block = where // self.block_size if self.block_size else torch.zeros_like(where)
         nobody_last = block.masked_fill(where < 0, torch.iinfo(torch.long).max)
-        first = nobody_last.gather(1, index).argsort(1, stable=True)
+        first = nobody_last.gather(1, index).argsort(dim=1, stable=True)
         return index.gather(1, first)[:, :count]
 
 
@@ -92,7 +93,7 @@ def random_order() -> BlindOrder:
 
 
 def left_to_right() -> BlindOrder:
-    """The positions as they stand; neighbours, the most dependent ones, are written together."""
+    """The positions as they stand; neighbours, the most dependent, are written together."""
 
     def rule(canvas: Canvas, rng: torch.Generator) -> Float[Tensor, "b n"]:
         del rng
@@ -102,12 +103,12 @@ def left_to_right() -> BlindOrder:
 
 
 def halton(rows: int, columns: int, roll: bool = False) -> BlindOrder:
-    """Cells of a grid spread as evenly as possible: point i is (rows Phi_2(i), columns Phi_3(i)).
+    """Cells of a grid, spread out evenly: point i is (rows Phi_2(i), columns Phi_3(i)).
 
-    Halton scheduler (arXiv 2503.17076): Phi_b is the radical inverse in base b, and cells already
-    visited are skipped. Deviation: points are drawn until every cell is visited, where the released
-    code takes 10,000 and misses cells of large grids. ``roll`` starts each row of the batch at
-    a random place of the sequence and goes round.
+    Halton scheduler (arXiv 2503.17076): Phi_b is the radical inverse in base b, and cells
+    already visited are skipped. Deviation: points are drawn until every cell is visited, where
+    the released code takes 10,000 and misses cells of large grids. ``roll`` starts each row of
+    the batch at a random place of the sequence and goes round.
     """
     if rows < 1 or columns < 1:
         raise ValueError(f"a grid needs at least 1 row and 1 column; got {rows} x {columns}")
@@ -118,8 +119,8 @@ def halton(rows: int, columns: int, roll: bool = False) -> BlindOrder:
         n = canvas.seq_len
         if n != rows * columns:
             raise ValueError(
-                f"halton({rows}, {columns}) orders {rows * columns} positions, but the canvas has "
-                f"{n}; give the rows and columns of its grid"
+                f"halton({rows}, {columns}) orders {rows * columns} positions, but the canvas "
+                f"has {n}; give the rows and columns of its grid"
             )
         priority = _everywhere(rank, canvas)
         if not roll:
@@ -132,10 +133,10 @@ def halton(rows: int, columns: int, roll: bool = False) -> BlindOrder:
 
 
 def blocks(size: int, inner: Order) -> Order:
-    """Consecutive blocks of ``size`` positions, one after another; ``inner`` orders each of them.
+    """Blocks of ``size`` positions, one after another; ``inner`` orders each of them.
 
-    Blind inside makes it blind; sighted inside asks only about the leading blocks that hold enough
-    unknown positions. Block diffusion and semi-autoregressive decoding use it.
+    Blind inside makes it blind; sighted inside asks only about the leading blocks that hold
+    enough unknown positions. Block diffusion and semi-autoregressive decoding use it.
     """
     if size < 1:
         raise ValueError(f"a block needs at least 1 position; got {size}")
@@ -149,7 +150,7 @@ def blocks(size: int, inner: Order) -> Order:
         return replace(inner, name=name, block_size=size)
 
     def rule(canvas: Canvas, rng: torch.Generator) -> Float[Tensor, "b n"]:
-        within = inner.priority(canvas, rng=rng).argsort(1, stable=True).argsort(1)
+        within = inner.priority(canvas, rng=rng).argsort(dim=1, stable=True).argsort(1)
         block = torch.arange(canvas.seq_len, device=within.device) // size
         return (block * canvas.seq_len + within).double()
 
@@ -181,19 +182,19 @@ def halton_cells(rows: int, columns: int) -> list[int]:
     cells: dict[int, None] = {}
     point = 1
     while len(cells) < rows * columns:
-        row, column = int(rows * _inverse(point, 2)), int(columns * _inverse(point, 3))
-        cells[row * columns + column] = None
+        cell = _mirrored(point, 2, rows) * columns + _mirrored(point, 3, columns)
+        cells[cell] = None
         point += 1
     return list(cells)
 
 
-def _inverse(i: int, base: int) -> float:
-    """The digits of ``i`` mirrored at the point: 6 = 110 in base 2 becomes 0.011."""
+def _mirrored(i: int, base: int, side: int) -> int:
+    """floor(side Phi_base(i)); Phi mirrors the digits at the point: 6 = 110 becomes 0.011."""
     mirrored, scale = 0, 1
     while i:
         i, digit = divmod(i, base)
         mirrored, scale = mirrored * base + digit, scale * base
-    return mirrored / scale
+    return side * mirrored // scale
 
 
 def _everywhere(priority: Int[Tensor, " n"], canvas: Canvas) -> Float[Tensor, "b n"]:

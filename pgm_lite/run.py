@@ -1,7 +1,8 @@
 """A sampler at work: its steps as they come, and what a recording has to say about them."""
 
 from collections.abc import Generator, Iterator, Mapping
-from typing import Self
+
+import torch
 
 from pgm_lite.core import Canvas, Step
 
@@ -12,8 +13,8 @@ Value = str | int | float | bool | None
 class Run(Iterator[Step]):
     """The steps of one sampler, one at a time; ``close`` ends it early.
 
-    Nothing is computed before the first ``next``. ``model`` is whatever the sampler asks; a
-    recording reads from it what it says about itself.
+    Nothing is computed before the first ``next``, and no gradients are kept. ``model`` is
+    whatever the sampler asks; a recording reads from it what it says about itself.
     """
 
     def __init__(
@@ -31,11 +32,12 @@ class Run(Iterator[Step]):
         self.sampler = sampler
         self.knobs = knobs
 
-    def __iter__(self) -> Self:
+    def __iter__(self) -> "Run":
         return self
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        with torch.no_grad():
+            return next(self._steps)
 
     def close(self) -> None:
         """Stop here; no step follows."""

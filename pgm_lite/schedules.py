@@ -1,4 +1,4 @@
-"""How many positions each step writes: integers of at least 1 that sum to the number unknown."""
+"""How many positions each step writes: integers from 1 that sum to the number unknown."""
 
 import math
 
@@ -11,10 +11,11 @@ def uniform(n: int, steps: int) -> tuple[int, ...]:
 
 
 def cosine(n: int, steps: int) -> tuple[int, ...]:
-    """Few positions at first, many at the end: floor(n cos(pi/2 r)) stay unknown, r = step / steps.
+    """Few positions at first, many at the end: n cos(pi/2 step / steps) stay unknown.
 
-    MaskGIT (arXiv 2202.04200, section 3.2). Deviation: every step writes at least one position,
-    also where rounding would give none, so that any number of steps from 1 to n is possible.
+    MaskGIT (arXiv 2202.04200, section 3.2), rounded down. Deviation: every step writes at least
+    one position, also where rounding would give none, so that any number of steps from 1 to n
+    is possible.
     """
     _check(n, steps)
     counts: list[int] = []
@@ -35,8 +36,8 @@ def one_by_one(n: int) -> tuple[int, ...]:
 def _check(n: int, steps: int) -> None:
     if n < 1:
         raise ValueError(
-            f"a schedule needs at least 1 unknown position; got {n} (for a canvas on which all is "
-            "known the schedule is the empty tuple)"
+            f"a schedule needs at least 1 unknown position; got {n} (for a canvas on which all "
+            "is known the schedule is the empty tuple)"
         )
     if not 1 <= steps <= n:
         raise ValueError(

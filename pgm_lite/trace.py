@@ -1,39 +1,36 @@
-"""The record of a run: every sampler of every model yields steps, and ``record`` makes them a trace."""
+"""The record of a generation: every step with its cost, the same through its file."""
 
 import time
-import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Protocol, runtime_checkable
+from uuid import uuid4
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost, Layout, Step
-from pgm_lite.trace_file import Knob, TraceFile, as_canvas, as_steps, from_steps, parse
+from pgm_lite.model_info import ModelInfo, knobs_of
+from pgm_lite.run import Run, Value
+from pgm_lite.trace_file import (
+    LIBRARY,
+    InitPart,
+    LayoutPart,
+    ModelPart,
+    SamplerPart,
+    StepPart,
+    TraceFile,
+    parse,
+)
+from pgm_lite.trace_steps import listed_ints, step_from_file, step_to_file
 
-Reads = Literal["everything", "known", "cache"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a trace remembers of its model.
-
-    ``reads`` says what goes through the network at a step: "everything" (all positions, unknown ones
-    as [MASK]), "known" (known positions into the encoder, asked ones into the decoder) or "cache"
-    (one position, the earlier ones kept as keys and values).
-    """
-
-    family: str = "unknown"
-    name: str = "unknown"
-    checkpoint: str | None = None
-    reads: Reads = "everything"
+__all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 
 
 @runtime_checkable
-class Described(Protocol):
-    """A data set, as far as a trace needs to know it."""
+class Shown(Protocol):
+    """What a trace needs to know of a data set to be shown."""
 
     @property
     def name(self) -> str:
@@ -47,28 +44,31 @@ class Described(Protocol):
 
     @property
     def layout(self) -> Layout:
-        """How a sequence is laid out."""
+        """A line or a grid."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where a trace comes from, and how to show it."""
+    """Everything about a trace that is not a step."""
 
     model: ModelInfo
-    dataset: str
+    dataset: str | None
+    sampler: str
+    knobs: Mapping[str, Value]
+    seed: int | None
+    label: str | None
     symbols: tuple[str, ...]
     layout: Layout
-    sampler: str = "unknown"
-    knobs: tuple[tuple[str, Knob], ...] = ()
-    seed: int | None = None
-    label: str | None = None
-    run: str = ""
+    id: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """A batch of recorded runs: the canvas at the start, every step, and the seconds each took."""
+    """A header, the canvas at the start, and the steps with the seconds each took.
+
+    The seconds are those of the whole batch, also in a trace of one of its rows.
+    """
 
     header: Header
     init: Canvas
@@ -76,151 +76,186 @@ class Trace:
     seconds: tuple[float, ...]
 
     @property
-    def batch(self) -> int:
-        """Number of rows."""
-        return self.init.batch
-
-    @property
     def final(self) -> Canvas:
-        """The canvas at the end."""
+        """The canvas after the last step."""
         return self.state(len(self.steps))
 
     @property
     def cost(self) -> Cost:
-        """The bill of the whole run, row by row."""
-        return sum((step.cost for step in self.steps), Cost.zero(self.batch))
+        """What all steps cost together."""
+        return sum((step.cost for step in self.steps), Cost.zero(self.init.batch))
 
     def state(self, k: int) -> Canvas:
         """The canvas after ``k`` steps; 0 is the start."""
         if not 0 <= k <= len(self.steps):
-            raise ValueError(f"this trace has the states 0 to {len(self.steps)}; got {k}")
-        return self.init if k == 0 else self.steps[k - 1].canvas
+            raise ValueError(f"the trace has states 0 to {len(self.steps)}; got {k}")
+        return self.steps[k - 1].canvas if k else self.init
 
     def step_map(self) -> Int[Tensor, "b n"]:
-        """The step (from 1) that last wrote each position; 0 where the token was given or is unknown."""
-        writer = torch.zeros_like(self.init.tokens)
-        for number, step in enumerate(self.steps, start=1):
+        """The step, from 1, that wrote each position last; 0 is given, -1 still unknown."""
+        steps = self.init.known.long() - 1
+        for index, step in enumerate(self.steps, start=1):
             if step.reopened is not None:
-                writer = writer.masked_fill(step.reopened, 0)
-            writer = writer.masked_fill(step.written, number)
-        return writer
+                steps = steps.masked_fill(step.reopened, -1)
+            steps = steps.masked_fill(step.written, index)
+        return steps
 
     def row(self, index: int) -> "Trace":
-        """One row, as a trace of batch 1."""
-        self.check_row(index)
-        steps = tuple(row_of(step, index) for step in self.steps)
-        return Trace(self.header, self.init.row(index), steps, self.seconds)
+        """The trace of one sequence of the batch, as a batch of one."""
+        if not 0 <= index < self.init.batch:
+            raise ValueError(f"the trace has rows 0 to {self.init.batch - 1}; got {index}")
+        if self.init.batch == 1:
+            return self
+        header = replace(self.header, id=f"{self.header.id}-{index}")
+        steps = tuple(_row(step, index) for step in self.steps)
+        return Trace(header, self.init.row(index), steps, self.seconds)
 
     def to_json(self, row: int = 0) -> str:
-        """One row as a ``pgm_lite.trace/1`` file."""
-        self.check_row(row)
-        header, one = self.header, self.row(row)
+        """One sequence of the batch as the text of a ``pgm_lite.trace/1`` file."""
+        one, nfe = self.row(row), 0
+        header, layout = one.header, one.header.layout
+        parts: list[StepPart] = []
+        for step, seconds in zip(one.steps, one.seconds, strict=True):
+            nfe += int(step.cost.calls)
+            parts.append(step_to_file(step, 0, nfe=nfe, seconds=seconds))
         return TraceFile(
-            id=f"{header.run}-{row}",
-            model={**as_dict(header.model)},
+            schema="pgm_lite.trace/1",
+            library=LIBRARY,
+            id=header.id,
+            model=ModelPart.model_validate(asdict(header.model)),
             dataset=header.dataset,
-            sampler={"name": header.sampler, "knobs": dict(header.knobs)},
+            sampler=SamplerPart(name=header.sampler, knobs=dict(header.knobs)),
             seed=header.seed,
             label=header.label,
             seq_len=one.init.seq_len,
-            vocab=header.symbols,
-            layout=as_dict(header.layout),
-            init=as_canvas(one.init),
-            steps=as_steps(one.steps, one.seconds),
-        ).to_json()
+            vocab=list(header.symbols),
+            layout=LayoutPart(
+                kind=layout.kind,
+                rows=layout.rows,
+                columns=layout.columns,
+                palette=None if layout.palette is None else list(layout.palette),
+            ),
+            init=InitPart(
+                tokens=listed_ints(one.init.tokens.masked_fill(one.init.unknown, 0)[0]),
+                known=[1 if known else 0 for known in listed_ints(one.init.known[0])],
+            ),
+            groups=None,
+            digits=None,
+            steps=parts,
+        ).text()
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Trace":
-        """Read a ``pgm_lite.trace/1`` file; a ``ValueError`` says where it is malformed."""
+    def from_json(cls, text: str) -> "Trace":
+        """The trace a file's text describes; a ``ValueError`` says where it is at fault."""
         file = parse(text)
+        palette = None if file.layout.palette is None else tuple(file.layout.palette)
         header = Header(
             model=ModelInfo(**file.model.model_dump()),
             dataset=file.dataset,
-            symbols=file.vocab,
-            layout=Layout(**file.layout.model_dump()),
             sampler=file.sampler.name,
-            knobs=tuple(file.sampler.knobs.items()),
+            knobs=file.sampler.knobs,
             seed=file.seed,
             label=file.label,
-            run=file.id.removesuffix("-0"),
+            symbols=tuple(file.vocab),
+            layout=Layout(file.layout.kind, file.layout.rows, file.layout.columns, palette),
+            id=file.id,
         )
-        init, steps, seconds = from_steps(file)
-        return cls(header, init, steps, seconds)
-
-    def check_row(self, index: int) -> None:
-        """The row exists."""
-        if not 0 <= index < self.batch:
-            raise ValueError(f"this trace has the rows 0 to {self.batch - 1}; got {index}")
+        canvas = init = Canvas(
+            torch.tensor([file.init.tokens]), torch.tensor([file.init.known], dtype=torch.bool)
+        )
+        steps: list[Step] = []
+        for index, part in enumerate(file.steps):
+            steps.append(step_from_file(part, canvas, f"steps[{index}]"))
+            canvas = steps[-1].canvas
+        return cls(header, init, tuple(steps), tuple(part.seconds for part in file.steps))
 
 
 def record(
-    steps: Iterable[Step],
+    steps: Iterator[Step],
     *,
-    dataset: Described | None = None,
+    dataset: Shown | None = None,
     model: ModelInfo | None = None,
-    sampler: str = "unmask",
-    knobs: Mapping[str, Knob] | None = None,
+    sampler: str | None = None,
+    knobs: Mapping[str, Value] | None = None,
     seed: int | None = None,
     label: str | None = None,
+    vocab_size: int | None = None,
+    init: Canvas | None = None,
 ) -> Trace:
-    """Run a sampler to its end and keep every step, with the seconds each took.
+    """Run a sampler to its end and keep everything, timing each step.
 
-    The canvas at the start is what the first step found: a run without any step (nothing was
-    unknown) has nothing to record and is an error.
+    A sampler of this library brings along what ``model``, ``sampler``, ``knobs`` and ``init``
+    (the canvas it started on) would say; for steps from elsewhere, ``init`` is needed. Without
+    a data set the tokens are shown as numbers in a line, ``vocab_size`` of them or, without
+    that, as many as occur.
     """
+    run = steps if isinstance(steps, Run) else None
+    if init is None:
+        if run is None:
+            raise ValueError(
+                "these steps do not come straight from a sampler of this library, so the "
+                "canvas they started on is not known; pass it as init=..."
+            )
+        init = run.canvas
+    taken, seconds = _timed(steps)
+    symbols, layout = _appearance(dataset, vocab_size, init, taken)
+    header = Header(
+        model=model or ModelInfo.of(run.model if run else None),
+        dataset=dataset.name if dataset else None,
+        sampler=sampler or (run.sampler if run else "unknown"),
+        knobs=dict(knobs if knobs is not None else knobs_of(run)),
+        seed=seed,
+        label=label,
+        symbols=symbols,
+        layout=layout,
+    )
+    return Trace(header, init, taken, seconds)
+
+
+def _timed(steps: Iterator[Step]) -> tuple[tuple[Step, ...], tuple[float, ...]]:
     taken: list[Step] = []
     seconds: list[float] = []
     before = time.perf_counter()
     for step in steps:
+        if step.canvas.tokens.is_cuda:
+            torch.cuda.synchronize(step.canvas.tokens.device)
         now = time.perf_counter()
         taken.append(step)
         seconds.append(now - before)
         before = now
-    if not taken:
+    return tuple(taken), tuple(seconds)
+
+
+def _appearance(
+    dataset: Shown | None, vocab_size: int | None, init: Canvas, steps: tuple[Step, ...]
+) -> tuple[tuple[str, ...], Layout]:
+    """Symbols and layout, checked against the tokens that occur."""
+    last = steps[-1].canvas if steps else init
+    known = torch.cat([init.tokens[init.known], last.tokens[last.known]])
+    used = 1 + int(known.max()) if len(known) else 1
+    if dataset is None:
+        symbols = tuple(str(token) for token in range(vocab_size or used))
+        layout = Layout("line", 1, init.seq_len)
+    else:
+        symbols, layout = dataset.symbols, dataset.layout
+    if layout.rows * layout.columns != init.seq_len:
         raise ValueError(
-            "the sampler made no step, because nothing was unknown: there is nothing to record"
+            f"the sequences have {init.seq_len} positions, those of the data set "
+            f"{layout.rows * layout.columns}; pass the data set the model was trained on"
         )
-    init = start_of(taken[0])
-    header = Header(
-        model=model or ModelInfo(),
-        dataset=dataset.name if dataset else "unknown",
-        symbols=dataset.symbols if dataset else plain_symbols(taken[-1].canvas),
-        layout=dataset.layout if dataset else Layout("line", 1, init.seq_len),
-        sampler=sampler,
-        knobs=tuple((knobs or {}).items()),
-        seed=seed,
-        label=label,
-        run=uuid.uuid4().hex[:12],
-    )
-    return Trace(header, init, tuple(taken), tuple(seconds))
+    if used > len(symbols):
+        raise ValueError(
+            f"token {used - 1} occurs, but there are only {len(symbols)} symbols; pass the "
+            "data set the model was trained on, or a larger vocab_size"
+        )
+    return symbols, layout
 
 
-def start_of(step: Step) -> Canvas:
-    """The canvas a step found, from the one it left."""
-    if step.reopened is not None and bool(step.reopened.any()):
-        raise ValueError("the first step of a run cannot reopen positions: their tokens are lost")
-    known = step.canvas.known & ~step.written
-    return Canvas(step.canvas.tokens.masked_fill(~known, 0), known)
-
-
-def plain_symbols(canvas: Canvas) -> tuple[str, ...]:
-    """Numbers as symbols, where no data set names the tokens."""
-    return tuple(str(token) for token in range(int(canvas.tokens.max()) + 1))
-
-
-def row_of(step: Step, index: int) -> Step:
-    """One row of a step."""
-    values: dict[str, object] = {}
-    for field in fields(step):
-        value = getattr(step, field.name)
+def _row(step: Step, index: int) -> Step:
+    values = {each.name: getattr(step, each.name) for each in fields(step)}
+    for name, value in values.items():
         if isinstance(value, Canvas | Cost):
-            value = value.row(index)
+            values[name] = value.row(index)
         elif isinstance(value, Tensor):
-            value = value[index : index + 1]
-        values[field.name] = value
-    return Step(**values)  # pyright: ignore[reportArgumentType]
-
-
-def as_dict(value: ModelInfo | Layout) -> dict[str, object]:
-    """The fields of a small record."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+            values[name] = value[index : index + 1]
+    return Step(**values)

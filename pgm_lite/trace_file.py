@@ -1,227 +1,210 @@
-"""The file ``pgm_lite.trace/1``: one recorded sequence as JSON, checked by pydantic, never pickled."""
+"""The file of a trace, ``pgm_lite.trace/1``: what it may hold, and where it is wrong.
 
-import math
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+One sequence a file, as JSON. An event is [position, kind, ...]; what follows depends on the
+kind and is listed in ``EVENTS``. ``entropy`` lists [position, nats] for every position asked
+about.
+"""
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import Annotated, Literal
 
-from pgm_lite.core import Canvas, Cost, Step
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SCHEMA = "pgm_lite.trace/1"
 LIBRARY = "0.1.0"
 MAX_BYTES = 32 * 2**20
-"""Larger files are refused before they are read."""
 
-Knob = str | int | float | bool | None
+EVENTS: dict[str, tuple[str, ...]] = {
+    "write": ("token", "probability"),
+    "reopen": (),
+    "group": ("group",),
+    "digit": ("digit", "value", "probability"),
+    "draft": ("token", "probability"),
+    "accept": ("token", "probability"),
+    "reject": ("token", "probability"),
+}
+"""What stands after the position and the kind of each event."""
+
 Count = Annotated[int, Field(ge=0)]
-Kind = Literal["write", "reopen", "group", "digit", "draft", "accept", "reject"]
-Event = tuple[Count, Kind] | tuple[Count, Kind, Count, float]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Flag = Literal[0, 1]
+Event = list[int | float | str]
 
 
-class Record(BaseModel):
-    """Strict and closed: unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class ModelRecord(Record):
+class ModelPart(_Part):
+    """Which model was sampled, and what goes through it at a step."""
+
     family: str
     name: str
     checkpoint: str | None
     reads: Literal["everything", "known", "cache"]
 
 
-class SamplerRecord(Record):
+class SamplerPart(_Part):
+    """The sampler and what its knobs were set to."""
+
     name: str
-    knobs: dict[str, Knob]
+    knobs: dict[str, str | int | float | bool | None]
 
 
-class LayoutRecord(Record):
+class LayoutPart(_Part):
+    """A line or a grid, with colours where tokens are colours."""
+
     kind: Literal["line", "grid"]
     rows: Annotated[int, Field(ge=1)]
     columns: Annotated[int, Field(ge=1)]
-    palette: tuple[Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")], ...] | None
+    palette: list[Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]] | None
 
 
-class CanvasRecord(Record):
-    tokens: tuple[Count, ...]
-    known: tuple[Literal[0, 1], ...]
+class InitPart(_Part):
+    """The canvas before the first step; the token of an unknown position is 0."""
+
+    tokens: list[Count]
+    known: list[Flag]
 
 
-class CostRecord(Record):
+class CostPart(_Part):
+    """What one step cost."""
+
     calls: Count
     encoder_positions: Count
     decoder_positions: Count
-    flops: Annotated[float, Field(ge=0)]
+    flops: Amount
 
 
-class StepRecord(Record):
+class StepPart(_Part):
+    """One step; ``nfe`` counts all calls up to and including it."""
+
     nfe: Count
-    cost: CostRecord
-    seconds: Annotated[float, Field(ge=0)]
+    cost: CostPart
+    seconds: Amount
     note: str
-    events: tuple[Event, ...]
-    entropy: tuple[tuple[Count, float], ...]
+    events: list[Event]
+    entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)]]]
 
 
-class TraceFile(Record):
-    """The whole file; positions and tokens are checked against ``seq_len`` and ``vocab``."""
+class DigitsPart(_Part):
+    """How a token is spelled in digits."""
 
-    schema_name: Literal["pgm_lite.trace/1"] = Field(default=SCHEMA, alias="schema")
-    library: str = LIBRARY
+    count: Annotated[int, Field(ge=1)]
+    base: Annotated[int, Field(ge=2)]
+
+
+class TraceFile(_Part):
+    """The whole file."""
+
+    schema_: Literal["pgm_lite.trace/1"] = Field(alias="schema")
+    library: str
     id: str
-    model: ModelRecord
-    dataset: str
-    sampler: SamplerRecord
+    model: ModelPart
+    dataset: str | None
+    sampler: SamplerPart
     seed: int | None
     label: str | None
     seq_len: Annotated[int, Field(ge=1)]
-    vocab: tuple[str, ...]
-    layout: LayoutRecord
-    init: CanvasRecord
-    groups: tuple[Count, ...] | None = None
-    digits: dict[str, Any] | None = None
-    steps: tuple[StepRecord, ...]
+    vocab: Annotated[list[str], Field(min_length=1)]
+    layout: LayoutPart
+    init: InitPart
+    groups: list[int] | None
+    digits: DigitsPart | None
+    steps: list[StepPart]
 
-    @model_validator(mode="after")
-    def check(self) -> "TraceFile":
-        """Everything points inside the sequence and the vocabulary."""
-        n, v = self.seq_len, len(self.vocab)
-        if self.layout.rows * self.layout.columns != n:
-            raise ValueError(
-                f"the layout has {self.layout.rows} x {self.layout.columns} cells for {n} positions"
-            )
-        if self.layout.palette is not None and len(self.layout.palette) != v:
-            raise ValueError(f"{len(self.layout.palette)} colours for {v} tokens")
-        if len(self.init.tokens) != n or len(self.init.known) != n:
-            raise ValueError(f"init must have {n} tokens and {n} known flags")
-        if any(token >= v for token in self.init.tokens):
-            raise ValueError(f"init has a token beyond the vocabulary of {v}")
-        for k, step in enumerate(self.steps):
-            for e, event in enumerate(step.events):
-                if event[0] >= n or (len(event) == 4 and event[2] >= v):
-                    raise ValueError(
-                        f"steps[{k}].events[{e}] = {event} points outside {n} positions or {v} tokens"
-                    )
-                if event[1] == "write" and len(event) != 4:
-                    raise ValueError(
-                        f"steps[{k}].events[{e}] writes without a token and its probability"
-                    )
-            if any(position >= n for position, _ in step.entropy):
-                raise ValueError(f"steps[{k}].entropy points outside {n} positions")
-        return self
-
-    def to_json(self) -> str:
-        """Compact JSON."""
+    def text(self) -> str:
+        """The file's text."""
         return self.model_dump_json(by_alias=True)
 
 
-def parse(text: str | bytes) -> TraceFile:
-    """Check and read a trace file."""
-    size = len(text if isinstance(text, bytes) else text.encode())
+def parse(text: str) -> TraceFile:
+    """The file, if all of it is as it should be; else a ``ValueError`` that says where."""
+    size = len(text.encode())
     if size > MAX_BYTES:
         raise ValueError(
-            f"this trace has {size / 2**20:.1f} MiB, the limit is {MAX_BYTES // 2**20}; record "
-            "fewer steps or a shorter sequence"
+            f"the trace file has {size:,} bytes; at most {MAX_BYTES:,} are read (record fewer "
+            "steps or a shorter sequence)"
         )
     try:
-        return TraceFile.model_validate_json(text)
+        file = TraceFile.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        raise ValueError(
-            f"this is no {SCHEMA} file: {first['msg']} at {place.lstrip('.') or 'the top'}; save one "
-            "with Trace.to_json()"
-        ) from error
-
-
-def as_canvas(canvas: Canvas) -> CanvasRecord:
-    """A canvas of one row."""
-    tokens = canvas.tokens.where(canvas.known, 0)
-    return CanvasRecord(tokens=tokens[0].tolist(), known=canvas.known[0].long().tolist())
-
-
-def as_steps(steps: Sequence[Step], seconds: Sequence[float]) -> list[StepRecord]:
-    """Steps of one row as events."""
-    records: list[StepRecord] = []
-    nfe = 0
-    for step, elapsed in zip(steps, seconds, strict=True):
-        nfe += int(step.cost.calls[0])
-        records.append(
-            StepRecord(
-                nfe=nfe,
-                cost=CostRecord(
-                    calls=int(step.cost.calls[0]),
-                    encoder_positions=int(step.cost.encoder_positions[0]),
-                    decoder_positions=int(step.cost.decoder_positions[0]),
-                    flops=float(step.cost.flops[0]),
-                ),
-                seconds=round(elapsed, 6),
-                note=step.note,
-                events=tuple(events_of(step)),
-                entropy=tuple(
-                    (position, significant(float(step.entropy[0, position])))
-                    for position in positions(step.queried)
-                ),
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        first = found[0]
+        more = f" ({len(found) - 1} more faults follow)" if len(found) > 1 else ""
+        raise _fault(_place(first["loc"]), f"{first['msg']}{more}") from None
+    _check_sizes(file)
+    asked_calls = 0
+    for index, step in enumerate(file.steps):
+        place = f"steps[{index}]"
+        asked_calls += step.cost.calls
+        if step.nfe != asked_calls:
+            raise _fault(
+                f"{place}.nfe", f"{step.nfe}, but the costs so far add up to {asked_calls}"
             )
+        for number, event in enumerate(step.events):
+            _check_event(event, file, f"{place}.events[{number}]")
+        for number, (position, _) in enumerate(step.entropy):
+            _check_position(position, file, f"{place}.entropy[{number}]")
+    return file
+
+
+def _check_sizes(file: TraceFile) -> None:
+    n, layout = file.seq_len, file.layout
+    lengths = {"init.tokens": file.init.tokens, "init.known": file.init.known}
+    if file.groups is not None:
+        lengths["groups"] = file.groups
+    for place, values in lengths.items():
+        if len(values) != n:
+            raise _fault(place, f"{len(values)} entries, but seq_len is {n}")
+    if layout.rows * layout.columns != n:
+        raise _fault("layout", f"{layout.rows} x {layout.columns} cells, but seq_len is {n}")
+    if layout.palette is not None and len(layout.palette) != len(file.vocab):
+        raise _fault(
+            "layout.palette", f"{len(layout.palette)} colours for {len(file.vocab)} tokens"
         )
-    return records
+    for position, token in enumerate(file.init.tokens):
+        _check_token(token, file, f"init.tokens[{position}]")
 
 
-def events_of(step: Step) -> list[Event]:
-    """Reopenings first, then writings, as the canvas of the step has them."""
-    events: list[Event] = []
-    if step.reopened is not None:
-        events += [(position, "reopen") for position in positions(step.reopened)]
-    for position in positions(step.written):
-        token = int(step.canvas.tokens[0, position])
-        probability = math.exp(float(step.log_prob[0, position]))
-        events.append((position, "write", token, significant(probability)))
-    return events
-
-
-def from_steps(file: TraceFile) -> tuple[Canvas, tuple[Step, ...], tuple[float, ...]]:
-    """The canvas at the start, the steps and their seconds, as one row."""
-    n = file.seq_len
-    init = Canvas(torch.tensor([file.init.tokens]), torch.tensor([file.init.known]).bool())
-    canvas, steps = init, list[Step]()
-    for record in file.steps:
-        tokens, known = canvas.tokens.clone(), canvas.known.clone()
-        written, reopened, queried = (torch.zeros(1, n, dtype=torch.bool) for _ in range(3))
-        log_prob, entropy = torch.zeros(1, n), torch.zeros(1, n)
-        for event in record.events:
-            position = event[0]
-            if event[1] == "reopen":
-                reopened[0, position], known[0, position], tokens[0, position] = True, False, 0
-            if event[1] == "write" and len(event) == 4:
-                written[0, position], known[0, position] = True, True
-                tokens[0, position] = event[2]
-                log_prob[0, position] = math.log(event[3]) if event[3] > 0 else -math.inf
-        for position, nats in record.entropy:
-            queried[0, position], entropy[0, position] = True, nats
-        canvas = Canvas(tokens, known)
-        cost = Cost(
-            torch.tensor([record.cost.calls]),
-            torch.tensor([record.cost.encoder_positions]),
-            torch.tensor([record.cost.decoder_positions]),
-            torch.tensor([record.cost.flops], dtype=torch.float64),
+def _check_event(event: Event, file: TraceFile, place: str) -> None:
+    if len(event) < 2 or event[1] not in EVENTS:
+        kinds = ", ".join(EVENTS)
+        raise _fault(place, f"{event!r} is not [position, kind, ...] with a kind of {kinds}")
+    position, kind, *rest = event
+    _check_position(position, file, place)
+    expected = EVENTS[str(kind)]
+    if len(rest) != len(expected):
+        raise _fault(
+            place, f"{event!r} should be [position, {', '.join((repr(kind), *expected))}]"
         )
-        steps.append(
-            Step(
-                canvas, queried, written, log_prob, entropy, cost, record.note,
-                reopened=reopened if bool(reopened.any()) else None,
-            )
-        )
-    return init, tuple(steps), tuple(record.seconds for record in file.steps)
+    for name, value in zip(expected, rest, strict=True):
+        if name == "token":
+            _check_token(value, file, place)
+        elif name == "probability":
+            if isinstance(value, str) or not 0 <= value <= 1:
+                raise _fault(place, f"{value!r} is not a probability")
+        elif not isinstance(value, int) or value < 0:
+            raise _fault(place, f"{value!r} is not a {name}: expected a whole number from 0")
 
 
-def positions(mask: torch.Tensor) -> list[int]:
-    """The true positions of the first row."""
-    return mask[0].nonzero()[:, 0].tolist()
+def _check_position(position: float | str, file: TraceFile, place: str) -> None:
+    if not isinstance(position, int) or not 0 <= position < file.seq_len:
+        raise _fault(place, f"{position!r} is not a position of 0 to {file.seq_len - 1}")
 
 
-def significant(value: float) -> float:
-    """Six significant digits."""
-    return float(f"{value:.6g}")
+def _check_token(token: float | str, file: TraceFile, place: str) -> None:
+    if not isinstance(token, int) or not 0 <= token < len(file.vocab):
+        raise _fault(place, f"{token!r} is not a token of 0 to {len(file.vocab) - 1}")
+
+
+def _fault(place: str, what: str) -> ValueError:
+    return ValueError(
+        f"not a {SCHEMA} file: {place}: {what}; Trace.to_json() writes files that can be read"
+    )
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """("steps", 3, "events") as steps[3].events, without the types an entry could have had."""
+    named = [part for part in location if part not in ("int", "float", "str")]
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
+    return text.removeprefix(".") or "the text"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int, UInt8
@@ -15,6 +15,7 @@ UNSPECIFIED = -1
 """The label index that says nothing about an attribute."""
 
 
+@runtime_checkable
 class Split(Protocol):
     """One part of a data set, as training and evaluation ask for it."""
 
@@ -130,13 +131,14 @@ class Dataset:
 
     def decode(self, tokens: Int[Tensor, " n"]) -> str:
         """The text of one sequence of tokens."""
-        given: list[int] = tokens.tolist()
+        given: list[int] = tokens.cpu().numpy().tolist()
+        symbols = self.symbols
         for at, token in enumerate(given):
-            if not 0 <= token < self.vocab_size:
+            if not 0 <= token < len(symbols):
                 raise ValueError(
-                    f"{self.name} has tokens 0 to {self.vocab_size - 1}; got {token} at {at}"
+                    f"{self.name} has tokens 0 to {len(symbols) - 1}; got {token} at {at}"
                 )
-        return self._separator.join(self.symbols[token] for token in given)
+        return self._separator.join([symbols[token] for token in given])
 
     def label(self, **chosen: str) -> Int[Tensor, " a"]:
         """The label that asks for the chosen values, ``UNSPECIFIED`` for all else."""

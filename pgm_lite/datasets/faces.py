@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pgm_lite.core import Layout
@@ -45,17 +44,17 @@ def faces() -> Dataset:
 def parts() -> Parts:
     """The parts of the training portraits, in their order."""
     with np.load(asset("faces.npz")) as file:
-        variants = _named(file["part_names"], file["part_values"])
-        return Parts(variants, torch.from_numpy(file["parts"])[: VALIDATION.start].long())
+        variants = _named(file["part_names"].tolist(), file["part_values"].tolist())
+        return Parts(variants, torch.as_tensor(file["parts"])[: VALIDATION.start].long())
 
 
 @cache
 def _faces() -> Dataset:
     with np.load(asset("faces.npz")) as file:
-        tokens: UInt8[Tensor, "rows n"] = torch.from_numpy(file["tokens"])
-        labels: Int[Tensor, "rows a"] = torch.from_numpy(file["labels"])
+        tokens: UInt8[Tensor, "rows n"] = torch.as_tensor(file["tokens"])
+        labels: Int[Tensor, "rows a"] = torch.as_tensor(file["labels"])
         palette = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in file["palette"])
-        named = _named(file["attributes"], file["values"])
+        named = _named(file["attributes"].tolist(), file["values"].tolist())
     splits: dict[str, Split] = {
         "train": Rows(tokens[: VALIDATION.start], labels[: VALIDATION.start]),
         "validation": Rows(tokens[VALIDATION], labels[VALIDATION]),
@@ -71,8 +70,5 @@ def _faces() -> Dataset:
     )
 
 
-def _named(names: NDArray[np.str_], values: NDArray[np.str_]) -> dict[str, tuple[str, ...]]:
-    return {
-        str(name): tuple(str(joined).split("|"))
-        for name, joined in zip(names, values, strict=True)
-    }
+def _named(names: list[str], values: list[str]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(joined.split("|")) for name, joined in zip(names, values, strict=True)}

@@ -67,7 +67,9 @@ def _download(url: str, part: Path) -> None:
         # Nothing is missing: the hash decides whether what we have is the file.
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], name: str, start: int, total: int | None) -> None:
+def _copy(
+    answer: http.client.HTTPResponse, file: IO[bytes], name: str, start: int, total: int | None
+) -> None:
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(
         "fetching {task.description}", *columns, console=Console(stderr=True), transient=True

@@ -14,4 +14,4 @@ def symbol_entropy(samples: Int[Tensor, "b n"], vocab_size: int) -> float:
     ones = torch.ones(samples.shape, dtype=torch.float64)
     counts = torch.zeros(len(samples), vocab_size, dtype=torch.float64)
     shares = counts.scatter_add(1, samples, ones) / samples.shape[1]
-    return torch.special.entr(shares).sum(1).mean().item()
+    return -torch.xlogy(shares, shares).sum(1).mean().item()

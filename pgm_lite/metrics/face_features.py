@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from pgm_lite.datasets.assets import asset
@@ -44,7 +44,7 @@ class FaceFeatures(nn.Module):
     @torch.no_grad()
     def standard(self, tokens: Int[Tensor, "b 256"]) -> Float[Tensor, "b features"]:
         """The features in units of their spread over the training portraits."""
-        parts = [self(part) for part in tokens.split(512)]
+        parts = [self(part) for part in torch.split(tokens, 512)]
         return (torch.cat(parts) - self.get_buffer("mean")) / self.get_buffer("spread")
 
 
@@ -52,7 +52,9 @@ class FaceFeatures(nn.Module):
 def face_features() -> FaceFeatures:
     """The trained network that ships with the data."""
     network = FaceFeatures()
-    network.load_state_dict({k: v.float() for k, v in load_file(asset(WEIGHTS)).items()})
+    network.load_state_dict(
+        {k: v.float() for k, v in load(asset(WEIGHTS).read_bytes()).items()}
+    )
     return network.requires_grad_(requires_grad=False).eval()
 
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -47,7 +48,7 @@ def judge_faces(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
         "frechet_real": _real_frechet(dataset, len(samples)),
         "novelty": share(apart > 0),
         "nearest": apart.mean().item(),
-        "distinct": len(samples.unique(dim=0)) / len(samples),
+        "distinct": len(np.unique(samples.numpy(), axis=0)) / len(samples),
         "entropy": symbol_entropy(samples, dataset.vocab_size),
         "entropy_real": _real_entropy(dataset),
     }
@@ -55,12 +56,11 @@ def judge_faces(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
 
 
 def part_shapes(samples: Int[Tensor, "b n"], part: str) -> list[bytes]:
-    """The pattern of a part's region: each colour replaced by the cell where it first appears."""
+    """The pattern in a part's region: each colour becomes the cell where it first appears."""
     rows, columns = REGIONS[part]
-    cells = samples.unflatten(1, (16, 16))[:, rows, columns].flatten(1)
-    same = cells[:, :, None] == cells[:, None, :]
-    first = same.to(torch.uint8).argmax(2).to(torch.uint8)
-    return [row.tobytes() for row in first.numpy()]
+    cells = samples.numpy().reshape(-1, 16, 16)[:, rows, columns].reshape(len(samples), -1)
+    first = (cells[:, :, None] == cells[:, None, :]).argmax(2).astype(np.uint8)
+    return [row.tobytes() for row in first]
 
 
 def known_shape(dataset: Dataset, samples: Int[Tensor, "b n"], part: str) -> Bool[Tensor, " b"]:
@@ -71,9 +71,9 @@ def known_shape(dataset: Dataset, samples: Int[Tensor, "b n"], part: str) -> Boo
 
 def one_skin_tone(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Bool[Tensor, " b"]:
     """Whether nose and cheeks are all of one colour, and that colour is a skin tone."""
-    tones = dataset.splits["train"].stored[:, NOSE].unique().long()
+    noses = dataset.splits["train"].stored[:, NOSE].long()
     cells = samples[:, list(CHEEKS)]
-    return (cells == cells[:, :1]).all(1) & torch.isin(cells[:, 0], tones)
+    return (cells == cells[:, :1]).all(1) & torch.isin(cells[:, 0], noses)
 
 
 def nearest_training(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Int[Tensor, " b"]:
@@ -96,7 +96,9 @@ def share(passed: Bool[Tensor, " b"]) -> float:
 @cache
 def _known_shapes(dataset: Dataset, part: str) -> frozenset[bytes]:
     tokens = dataset.splits["train"].stored.long()
-    return frozenset(shape for rows in tokens.split(512) for shape in part_shapes(rows, part))
+    return frozenset(
+        shape for rows in torch.split(tokens, 512) for shape in part_shapes(rows, part)
+    )
 
 
 @cache

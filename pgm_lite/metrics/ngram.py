@@ -7,11 +7,12 @@ Notation (Witten and Bell 1991, method C, interpolated):
     the chain ends at the uniform law 1 / V
 """
 
+import math
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from jaxtyping import Float64, Int
+import torch
+from jaxtyping import Float64, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,9 +39,7 @@ class NGram:
     orders: tuple[_Order, ...]
 
     @classmethod
-    def train(
-        cls, tokens: Int[NDArray[np.uint8], " length"], vocab_size: int, longest: int
-    ) -> Self:
+    def train(cls, tokens: UInt8[Tensor, " length"], vocab_size: int, longest: int) -> "NGram":
         """Count the n-grams of one text.
 
         One sort serves all orders: the shorter n-grams are the beginnings of the longest ones,
@@ -48,17 +47,17 @@ class NGram:
         """
         if vocab_size > 1 << BITS or not 1 <= longest <= 12 or len(tokens) < longest:
             raise ValueError(
-                f"an n-gram packs 1 to 12 tokens of a vocabulary of at most {1 << BITS}, from "
-                f"a text at least that long; got {longest} tokens, a vocabulary of {vocab_size} "
+                f"an n-gram packs 1 to 12 tokens of a vocabulary of up to {1 << BITS}, from a "
+                f"text at least that long; got {longest} tokens, a vocabulary of {vocab_size} "
                 f"and a text of {len(tokens)}"
             )
-        packed = np.sort(pack(tokens[None], longest)[0])
+        packed = np.sort(pack(tokens.numpy()[None], longest)[0])
         return cls(
             vocab_size,
             tuple(_count(packed >> BITS * (longest - n)) for n in range(1, longest + 1)),
         )
 
-    def log_probs(self, samples: Int[Tensor, "b n"]) -> Float64[NDArray[np.float64], "b n"]:
+    def log_probs(self, samples: Int[Tensor, "b n"]) -> Float64[Tensor, "b n"]:
         """Log-probability (nats) of every token given those before it in its row.
 
         The first tokens of a row have shorter contexts and use the shorter orders.
@@ -74,11 +73,11 @@ class NGram:
             here[:] = np.where(
                 seen > 0, (count + kinds * here) / np.maximum(seen + kinds, 1), here
             )
-        return np.log(prob)
+        return torch.as_tensor(np.log(prob))
 
     def bits(self, samples: Int[Tensor, "b n"]) -> float:
         """Bits per token of the samples."""
-        return float(-self.log_probs(samples).mean() / np.log(2))
+        return -self.log_probs(samples).mean().item() / math.log(2)
 
 
 def pack(tokens: NDArray[np.integer], n: int) -> NDArray[np.int64]:
@@ -89,6 +88,11 @@ def pack(tokens: NDArray[np.integer], n: int) -> NDArray[np.int64]:
     for offset in range(n):
         packed = (packed << BITS) | wide[:, offset : offset + runs]
     return packed
+
+
+def nearest_key(keys: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each asked number stands among the sorted keys, if it does."""
+    return np.searchsorted(keys, asked).astype(np.int64).clip(0, len(keys) - 1)
 
 
 def _count(packed: NDArray[np.int64]) -> _Order:
@@ -112,5 +116,5 @@ def _starts(ranked: NDArray[np.int64]) -> NDArray[np.int64]:
 def _look_up(
     keys: NDArray[np.int64], values: NDArray[np.int64], asked: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    at = np.searchsorted(keys, asked).clip(max=len(keys) - 1)
+    at = nearest_key(keys, asked)
     return np.where(keys[at] == asked, values[at], 0)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pgm_lite.datasets.dataset import Dataset
 from pgm_lite.metrics.entropy import symbol_entropy
-from pgm_lite.metrics.ngram import NGram, pack
+from pgm_lite.metrics.ngram import NGram, nearest_key, pack
 from pgm_lite.metrics.report import Report
 
 LONGEST = 7
@@ -56,7 +56,7 @@ def whole_words(text: str) -> list[str]:
 
 
 def copied_share(dataset: Dataset, samples: Int[Tensor, "b n"]) -> float:
-    """The share of consecutive 36-character runs that the training split holds letter by letter.
+    """The share of consecutive 36-character runs that also occur in the training split.
 
     Runs are compared by 64-bit hashes; a false match has odds of about 1 in 10^8 for a whole
     report.
@@ -69,12 +69,12 @@ def copied_share(dataset: Dataset, samples: Int[Tensor, "b n"]) -> float:
     hit = np.zeros(len(ranked), dtype=bool)
     for start in range(0, len(stored) - COPY_SPAN + 1, CHUNK):
         piece = _hashes(stored[None, start : start + CHUNK + COPY_SPAN - 1])[0]
-        at = np.searchsorted(ranked, piece).clip(max=len(ranked) - 1)
+        at = nearest_key(ranked, piece)
         hit[at[ranked[at] == piece]] = True
     return float(hit[np.searchsorted(ranked, asked)].mean())
 
 
-def _hashes(tokens: NDArray[np.integer]) -> NDArray[np.uint64]:
+def _hashes(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
     """One hash for every run of 36 tokens: three exact runs of 12, mixed."""
     twelves = pack(tokens, HALF).astype(np.uint64)
     runs = tokens.shape[1] - COPY_SPAN + 1
@@ -82,7 +82,7 @@ def _hashes(tokens: NDArray[np.integer]) -> NDArray[np.uint64]:
     for offset in range(0, COPY_SPAN, HALF):
         mixed = (mixed ^ twelves[:, offset : offset + runs]) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
-    return mixed
+    return mixed.view(np.int64)
 
 
 def _ratio(part: int, whole: int) -> float:
@@ -98,7 +98,7 @@ def _vocabulary(dataset: Dataset) -> frozenset[str]:
 
 @cache
 def _ngram(dataset: Dataset) -> NGram:
-    stored = dataset.splits["train"].stored[:NGRAM_CHARACTERS].numpy()
+    stored = dataset.splits["train"].stored[:NGRAM_CHARACTERS]
     return NGram.train(stored, dataset.vocab_size, LONGEST)
 
 

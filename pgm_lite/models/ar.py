@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.models.answers import bill
-from pgm_lite.net import Block, Embedding, KeyValue, Shape, angles
+from pgm_lite.net import Block, Embedding, KeyValue, Shape, turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class AR(nn.Module):
         self.head = nn.Linear(shape.width, shape.vocab_size)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.register_buffer("angles", angles(shape)[:-1], persistent=False)
+        self.register_buffer("turns", turns(shape)[:-1], persistent=False)
         future = torch.ones(shape.seq_len, shape.seq_len, dtype=torch.bool).triu(1)
         causal = torch.zeros(future.shape).masked_fill(future, -torch.inf)
         self.register_buffer("causal", causal[None, None], persistent=False)
@@ -54,7 +54,7 @@ class AR(nn.Module):
         places = torch.arange(self.shape.seq_len, device=tokens.device)
         x = self.embedding(inputs, places, label)
         for block in self.blocks:
-            x, _ = block(x, self.get_buffer("angles"), bias=self.get_buffer("causal"))
+            x, _ = block(x, self.get_buffer("turns"), bias=self.get_buffer("causal"))
         return self.head(self.last_norm(x))
 
     def next_log_probs(
@@ -80,7 +80,7 @@ class AR(nn.Module):
         layers: list[KeyValue] = []
         for index, block in enumerate(self.blocks):
             earlier = None if memory is None else memory.layers[index]
-            x, seen = block(x, self.get_buffer("angles")[places], earlier, bias)
+            x, seen = block(x, self.get_buffer("turns")[places], earlier, bias)
             layers.append(seen)
         logits = self.head(self.last_norm(x[:, -1]))
         return logits.log_softmax(-1), Memory(position + 1, tuple(layers))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.models.answers import bill, carry_over, gather_positions
-from pgm_lite.net import Block, Embedding, Shape, angles
+from pgm_lite.net import Block, Embedding, Shape, turns
 
 
 class MDLM(nn.Module):
@@ -33,7 +33,7 @@ class MDLM(nn.Module):
         self.head = nn.Linear(shape.width, shape.vocab_size)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.register_buffer("angles", angles(shape)[:-1], persistent=False)
+        self.register_buffer("turns", turns(shape)[:-1], persistent=False)
 
     def hidden(
         self,
@@ -45,7 +45,7 @@ class MDLM(nn.Module):
         seen = tokens.masked_fill(~known, self.embedding.private)
         x = self.embedding(seen, torch.arange(self.shape.seq_len, device=tokens.device), label)
         for block in self.blocks:
-            x, _ = block(x, self.get_buffer("angles"))
+            x, _ = block(x, self.get_buffer("turns"))
         return self.last_norm(x)
 
     def forward(

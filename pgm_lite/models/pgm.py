@@ -21,12 +21,12 @@ from pgm_lite.net import (
     Embedding,
     KeyValue,
     Shape,
-    angles,
     attend,
     keys_values,
     merge,
     rotate,
     split,
+    turns,
     unit,
 )
 
@@ -69,7 +69,7 @@ class PGM(nn.Module):
         self.head = nn.Linear(shape.width, shape.vocab_size)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.register_buffer("angles", angles(shape), persistent=False)
+        self.register_buffer("turns", turns(shape), persistent=False)
 
     def forward(
         self,
@@ -115,7 +115,7 @@ class PGM(nn.Module):
         """Keys and values for GroupSwap and each decoder block; ``NOBODY`` stands for a register."""
         register = where < 0
         positions = where.masked_fill(register, self.shape.seq_len)
-        turning = self.get_buffer("angles")[positions][:, None]
+        turning = self.get_buffer("turns")[positions][:, None]
         content = tokens.masked_fill(register, self.embedding.private)
         x = self.embedding(content, positions, label)
         for block in self.encoder:
@@ -134,7 +134,7 @@ class PGM(nn.Module):
         label: Int[Tensor, "b a"] | None,
     ) -> Float[Tensor, "b q v"]:
         """Logits at ``where``; a query sees the encoded tokens ``bias`` allows and no other query."""
-        turning = self.get_buffer("angles")[where][:, None]
+        turning = self.get_buffer("turns")[where][:, None]
         asked = self.embedding.add_label(self.query_vector + self.query_position(where), label)
         query = split(self.swap_query(self.query_norm(asked)), self.shape.heads)
         x = self.swap_out(merge(attend(rotate(unit(query), turning), *encoded[0], bias)))

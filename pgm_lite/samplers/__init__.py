@@ -1,7 +1,7 @@
-"""Samplers: generators that yield one ``Step`` a model call."""
+"""The samplers: iterators of steps; a sampler knows a model only by what it can be asked."""
 
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
-from pgm_lite.samplers.unmask import CHOOSE_THEN_SAMPLE, SAMPLE_THEN_RANK, unmask
+from pgm_lite.samplers.unmask import unmask
 
-__all__ = ["CHOOSE_THEN_SAMPLE", "SAMPLE_THEN_RANK", "ancestral", "autoregress", "unmask"]
+__all__ = ["ancestral", "autoregress", "unmask"]

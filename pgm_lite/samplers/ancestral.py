@@ -1,44 +1,58 @@
-"""The sampler of masked diffusion itself: every unknown position flips by chance at each step."""
+"""Ancestral sampling: time runs from 1 to 0, and unknown positions flip by chance on the way.
 
-from collections.abc import Iterator
+Notation: alpha_t = 1 - t; t -> s is one step; z_t -> canvas.
+"""
+
+from collections.abc import Generator
 
 import torch
 
 from pgm_lite.core import Canvas, Conditional, Step, listed
-from pgm_lite.draw import categorical
-from pgm_lite.samplers.steps import Choice, written
+from pgm_lite.run import Run
+from pgm_lite.samplers.fill import ask, draw_at, write
 
 
-def ancestral(
-    model: Conditional, canvas: Canvas, *, steps: int, rng: torch.Generator
-) -> Iterator[Step]:
-    """Run the reverse process of MDLM (arXiv 2406.07524, eq. 7) with alpha_t = 1 - t in ``steps`` steps.
+def ancestral(model: Conditional, canvas: Canvas, *, steps: int, rng: torch.Generator) -> Run:
+    """Divide time into ``steps``; in each, unknown positions are written by chance.
 
-    From t to s = t - 1/steps an unknown position is written with probability (t - s)/t, so the
-    counts are binomial and rows go at their own pace. Whether a position flips does not depend on
-    its token, so the flips come first and only they are asked about: the same law, fewer answers. A
-    step in which no row flips calls nobody and is left out of the trace.
+    The chance is (alpha_s - alpha_t) / (1 - alpha_t) (MDLM, arXiv 2406.07524, eq. 7), with a
+    linear schedule 1 / (steps left). Deviation, the law being the same: which positions flip
+    does not depend on the model, so it is drawn first and the model is asked about those only.
+    Rows write different numbers of positions; a row that writes none is not charged, and a step
+    in which no row writes any asks nothing and is not yielded. The note of the next step counts
+    them.
     """
     if steps < 1:
-        raise ValueError(f"ancestral sampling needs at least 1 step; got {steps}")
-    return flips(model, canvas, steps, rng)
+        raise ValueError(f"ancestral sampling takes at least 1 step; got {steps}")
+    return Run(
+        _ancestral(model, canvas, steps, rng),
+        canvas=canvas,
+        model=model,
+        sampler="ancestral",
+        knobs={"steps": steps},
+    )
 
 
-@torch.no_grad()
-def flips(
+def _ancestral(
     model: Conditional, canvas: Canvas, steps: int, rng: torch.Generator
-) -> Iterator[Step]:
-    """The loop of ``ancestral``, its arguments checked."""
-    for step in range(steps):
-        # t = 1 - step/steps and s = t - 1/steps, so (t - s)/t = 1/(steps - step); the last is 1.
-        coin = torch.rand(canvas.known.shape, generator=rng, device=canvas.known.device)
-        flip = canvas.unknown & (coin < 1 / (steps - step))
-        if not flip.any():
+) -> Generator[Step]:
+    idle = 0
+    for index in range(1, steps + 1):
+        unknown = canvas.unknown
+        if not unknown.any():
+            return
+        chance = 1 / (steps - index + 1)
+        coin = torch.rand(unknown.shape, generator=rng, device=rng.device, dtype=torch.float64)
+        flips = unknown & (coin.to(unknown.device) < chance)
+        if not flips.any():
+            idle += 1
             continue
-        where = listed(flip)
-        log_probs = model.log_probs(canvas, where)
-        drawn = categorical(log_probs, rng=rng)
-        chosen = torch.ones_like(where, dtype=torch.bool)
-        made = written(model, canvas, Choice(where, log_probs, drawn, chosen), step + 1)
-        canvas = made.canvas
-        yield made
+        where = listed(flips)
+        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        draws = draw_at(where, laws, rng=rng)
+        when = f"step {index} of {steps}" + (
+            f" ({idle} before it wrote nothing)" if idle else ""
+        )
+        step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=when)
+        canvas, idle = step.canvas, 0
+        yield step

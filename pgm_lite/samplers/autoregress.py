@@ -1,55 +1,70 @@
-"""One token after another, from left to right."""
+"""One token after another, left to right, each given all before it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool
 from torch import Tensor
 
-from pgm_lite.core import Canvas, NextToken, Step, positions_mask, scatter
-from pgm_lite.draw import categorical
-from pgm_lite.orders import entropy_of
-from pgm_lite.samplers.steps import caption
+from pgm_lite.core import NOBODY, Canvas, NextToken, Step
+from pgm_lite.draw import law
+from pgm_lite.run import Run
+from pgm_lite.samplers.fill import draw_at, write
 
 
-def autoregress(model: NextToken, canvas: Canvas, *, rng: torch.Generator) -> Iterator[Step]:
-    """Draw each unknown position given all before it; the known ones must come first.
+def autoregress(model: NextToken, canvas: Canvas, *, rng: torch.Generator) -> Run:
+    """Write the unknown positions from left to right, one a step, with the model's memory.
 
-    Rows may have prompts of different lengths: a row whose position is given waits.
+    Known positions are read, not drawn; they have to come first in each row (a prompt), since a
+    model of the next token cannot look at what stands later. Rows with prompts of different
+    length share the calls of the batch, but each is billed as if it ran alone: nothing while
+    its own prompt lasts, then one call that also reads the prompt, then one call a token.
     """
-    if bool((canvas.known[:, 1:] & ~canvas.known[:, :-1]).any()):
+    late = canvas.known & (canvas.unknown.cumsum(1) > 0)
+    if late.any():
+        places: list[int] = late.nonzero()[0].cpu().numpy().tolist()
+        row, position = places
         raise ValueError(
-            "an autoregressive model reads only what lies to the left, but here a known position "
-            "follows an unknown one; it cannot fill in: give a prompt at the start, or use MDLM or PGM"
+            f"position {position} of row {row} is known, but one before it is unknown: a model "
+            "of the next token cannot infill; give known tokens at the start only, or use a "
+            "model that takes any known positions (MDLM, PGM)"
         )
-    return positions(model, canvas, rng)
+    return Run(
+        _autoregress(model, canvas, rng),
+        canvas=canvas,
+        model=model,
+        sampler="autoregress",
+        knobs={},
+    )
 
 
-@torch.no_grad()
-def positions(model: NextToken, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
-    """The loop of ``autoregress``, its arguments checked."""
+def _autoregress(model: NextToken, canvas: Canvas, rng: torch.Generator) -> Generator[Step]:
     memory: object | None = None
-    start = int(canvas.known.sum(1).min())
-    for number, position in enumerate(range(start, canvas.seq_len), start=1):
-        log_probs, memory = model.next_log_probs(canvas, position, memory)
-        drawn = categorical(log_probs, rng=rng)[:, None]
-        where = asked(canvas, position)
-        mask = positions_mask(where, canvas.seq_len)
-        at_drawn = log_probs.gather(-1, drawn)
-        before = canvas
-        canvas = canvas.reveal(where, drawn)
-        yield Step(
-            canvas=canvas,
-            queried=mask,
-            written=mask,
-            log_prob=scatter(where, at_drawn, canvas.seq_len),
-            entropy=scatter(where, entropy_of(log_probs)[:, None], canvas.seq_len),
-            cost=model.cost(before, where),
-            note=caption(number, before, mask, mask),
+    start = canvas.known.sum(1)
+    for position in range(int(start.min()), canvas.seq_len):
+        unknown = canvas.unknown[:, position]
+        answer, memory = model.next_log_probs(canvas, position, memory)
+        laws = law(answer)[:, None]
+        here = torch.full_like(start, position)
+        where = here.where(unknown, NOBODY)[:, None]
+        cost = model.cost(canvas, _read(canvas, position, start == position, unknown))
+        draws = draw_at(where, laws, rng=rng)
+        step = write(
+            canvas,
+            draws,
+            asked=where,
+            laws=laws,
+            cost=cost,
+            when=f"step {position + 1 - int(start.min())}",
         )
+        canvas = step.canvas
+        yield step
 
 
-def asked(canvas: Canvas, position: int) -> Int[Tensor, "b 1"]:
-    """The position, for the rows in which it is unknown."""
-    place = torch.full((canvas.batch, 1), position, device=canvas.known.device)
-    return place.masked_fill(canvas.known[:, position : position + 1], -1)
+def _read(
+    canvas: Canvas, position: int, first: Bool[Tensor, " b"], unknown: Bool[Tensor, " b"]
+) -> Tensor:
+    """What each row is billed for [b q]: the position, and at its first token the prompt."""
+    places = torch.arange(position + 1, device=canvas.tokens.device).expand(canvas.batch, -1)
+    billed = first[:, None] | (places == position)
+    return places.where(billed & unknown[:, None], NOBODY)

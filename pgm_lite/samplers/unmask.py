@@ -1,16 +1,26 @@
-"""The one loop behind most samplers: a schedule says how many, an order says which, the model what."""
+"""The sampler with a schedule and an order: write so many positions a step, in this order.
 
-from collections.abc import Iterator, Sequence
+With perfect answers, an order that chooses from laws (or from nothing) and a schedule of one
+position a step, *choose-then-sample* draws from the joint law exactly. Several positions a step
+are drawn independently of each other, which makes the entropy of what is generated too high.
+
+*Sample-then-rank*, the published MaskGIT and LLaDA rule, draws a token at every position first
+and keeps the draws that came out most probable. Which positions are kept then depends on what
+was drawn there, so improbable tokens are thrown away and drawn again later: even one position a
+step with a perfect model is biased towards probable sequences, and the entropy is too low.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import groupby
 
 import torch
 
-from pgm_lite.core import Canvas, Conditional, Step, listed
-from pgm_lite.draw import categorical
-from pgm_lite.orders import BlindOrder, Order, first
-from pgm_lite.samplers.steps import Choice, best_first, written
+from pgm_lite.core import Canvas, Conditional, Step
+from pgm_lite.orders import BlindOrder, Order, SightedOrder
+from pgm_lite.run import Run
+from pgm_lite.samplers.fill import ask, draw_at, spread, write
 
-CHOOSE_THEN_SAMPLE = "choose-then-sample"
-SAMPLE_THEN_RANK = "sample-then-rank"
+FILLS = ("choose-then-sample", "sample-then-rank")
 
 
 def unmask(
@@ -20,83 +30,107 @@ def unmask(
     schedule: Sequence[int],
     order: Order,
     rng: torch.Generator,
-    fill: str = CHOOSE_THEN_SAMPLE,
-) -> Iterator[Step]:
-    """Write ``schedule[k]`` positions of every row at step k, chosen by ``order``; one call a step.
+    fill: str = "choose-then-sample",
+) -> Run:
+    """Write ``schedule[k]`` positions in step k, the next ones in ``order``.
 
-    A blind order chooses first and asks only there. A sighted order asks about its whole scope,
-    then chooses. ``fill`` says when tokens are drawn:
-
-    - *choose-then-sample*: positions are chosen from the laws, then a token is drawn at each. At one
-      position a step this draws from the model's joint exactly, in any order.
-    - *sample-then-rank* (MaskGIT, arXiv 2202.04200, with choice temperature 0): a token is drawn at
-      every unknown position, then the positions whose drawn token is most probable are kept. Rare
-      tokens are kept later than they should be, so the law is biased towards likely tokens, even
-      with a perfect model and one position a step.
-
-    Equal scores are ordered at random, never silently by position.
+    Under a blind order the model is asked only about the positions to be written, under a
+    sighted one about every unknown position in the order's scope. ``fill`` is
+    "choose-then-sample" or "sample-then-rank" (MaskGIT, arXiv 2202.04200, without its annealed
+    noise); the module says how they differ. ``rng`` lives on the device of the canvas.
     """
-    check_schedule(canvas, schedule)
-    check_fill(order, fill)
-    return steps(model, canvas, schedule, order, rng, fill)
+    check_schedule(schedule, canvas)
+    if fill not in FILLS:
+        raise ValueError(f"fill must be one of {', '.join(FILLS)}; got {fill!r}")
+    if isinstance(order, BlindOrder):
+        if fill == "sample-then-rank":
+            raise ValueError(
+                f"sample-then-rank keeps the most probable draws, but the order {order.name} "
+                "looks at no probability; use the order confidence(), or "
+                "fill='choose-then-sample'"
+            )
+        steps = _blind(model, canvas, schedule, order, rng)
+    else:
+        rank_samples = fill == "sample-then-rank"
+        if rank_samples and not order.ranks_samples:
+            raise ValueError(
+                f"sample-then-rank ranks drawn tokens by their probability, which the order "
+                f"{order.name} does not score; use confidence(), or fill='choose-then-sample'"
+            )
+        steps = _sighted(model, canvas, schedule, order, rng, rank_samples=rank_samples)
+    return Run(
+        steps,
+        canvas=canvas,
+        model=model,
+        sampler="unmask",
+        knobs={
+            "order": order.name,
+            "schedule": ", ".join(
+                f"{count} x {len(list(same))}" for count, same in groupby(schedule)
+            ),
+            "steps": len(schedule),
+            "fill": fill,
+        },
+    )
 
 
-@torch.no_grad()
-def steps(
+def _blind(
     model: Conditional,
     canvas: Canvas,
     schedule: Sequence[int],
-    order: Order,
+    order: BlindOrder,
     rng: torch.Generator,
-    fill: str,
-) -> Iterator[Step]:
-    """The loop of ``unmask``, its arguments checked."""
-    ranks = order.priority(canvas, rng) if isinstance(order, BlindOrder) else None
-    for number, count in enumerate(schedule, start=1):
-        if isinstance(order, BlindOrder) and ranks is not None:
-            # Choose, then ask and draw only there.
-            where = first(ranks, canvas.unknown, count)
-            log_probs = model.log_probs(canvas, where)
-            drawn = categorical(log_probs, rng=rng)
-            chosen = torch.ones_like(where, dtype=torch.bool)
-        else:
-            # Ask about the whole scope and draw there; score the laws or the draws; choose.
-            scope, tier = order.scope(canvas.unknown, count)
-            where = listed(scope)
-            log_probs = model.log_probs(canvas, where)
-            drawn = categorical(log_probs, rng=rng)
-            if fill == SAMPLE_THEN_RANK:
-                score = log_probs.gather(-1, drawn[..., None])[..., 0]
-            else:
-                score = order.score(log_probs)
-            chosen = best_first(score, where, tier, rng=rng) < count
-        step = written(model, canvas, Choice(where, log_probs, drawn, chosen), number)
+) -> Generator[Step]:
+    if not schedule:
+        return
+    priority = order.priority(canvas, rng=rng).masked_fill(canvas.known, torch.inf)
+    sequence = priority.argsort(dim=1, stable=True)
+    done = 0
+    for index, count in enumerate(schedule, start=1):
+        where = sequence[:, done : done + count]
+        done += count
+        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        draws = draw_at(where, laws, rng=rng)
+        step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=f"step {index}")
         canvas = step.canvas
         yield step
 
 
-def check_schedule(canvas: Canvas, schedule: Sequence[int]) -> None:
-    """The schedule writes exactly what is unknown, in every row."""
-    unknown = canvas.unknown.sum(1)
+def _sighted(
+    model: Conditional,
+    canvas: Canvas,
+    schedule: Sequence[int],
+    order: SightedOrder,
+    rng: torch.Generator,
+    *,
+    rank_samples: bool,
+) -> Generator[Step]:
+    for index, count in enumerate(schedule, start=1):
+        where = order.scope(canvas.unknown, count)
+        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        if rank_samples:
+            everywhere = draw_at(where, laws, rng=rng)
+            draws = everywhere.only(order.choose(where, everywhere.log_prob, count, rng=rng))
+        else:
+            chosen = order.choose(where, order.score(laws), count, rng=rng)
+            laws_there = laws.gather(1, chosen[..., None].expand(-1, -1, laws.shape[-1]))
+            draws = draw_at(where.gather(1, chosen), laws_there, rng=rng)
+        step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=f"step {index}")
+        canvas = step.canvas
+        yield step
+
+
+def check_schedule(schedule: Sequence[int], canvas: Canvas) -> None:
+    """A schedule writes at least one position a step, and in the end all that are unknown."""
     if any(count < 1 for count in schedule):
-        raise ValueError(f"every step must write at least one position; got {tuple(schedule)}")
-    if bool((unknown != sum(schedule)).any()):
         raise ValueError(
-            f"the schedule writes {sum(schedule)} positions, but the rows have "
-            f"{sorted(set(unknown.tolist()))} unknown ones; make the schedule for that number, or "
-            "use ancestral() where rows differ"
+            f"every step writes at least 1 position; the schedule given is {list(schedule)}"
         )
-
-
-def check_fill(order: Order, fill: str) -> None:
-    """The fill mode exists and fits the order."""
-    if fill not in (CHOOSE_THEN_SAMPLE, SAMPLE_THEN_RANK):
+    unknown = canvas.unknown.sum(1)
+    if not bool((unknown == sum(schedule)).all()):
         raise ValueError(
-            f"fill must be {CHOOSE_THEN_SAMPLE!r} or {SAMPLE_THEN_RANK!r}; got {fill!r}"
-        )
-    if fill == SAMPLE_THEN_RANK and isinstance(order, BlindOrder):
-        raise ValueError(
-            f"{SAMPLE_THEN_RANK} ranks positions by the tokens drawn there, so the blind order "
-            f"{order.name!r} would have no say; use a sighted order (confidence, entropy, margin) "
-            f"or {CHOOSE_THEN_SAMPLE}"
+            f"the schedule writes {sum(schedule)} positions, but {spread(unknown)} are unknown "
+            "in the rows of the canvas; give a schedule that sums to the number unknown, the "
+            "same in every row (such as uniform(unknown, steps), or () where nothing is "
+            "unknown)"
         )

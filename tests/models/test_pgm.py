@@ -104,7 +104,7 @@ def test_an_untrained_encoder_is_the_identity_and_predicts_uniformly() -> None:
     model = PGM(LINE)
     x = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(0))
     for block in model.encoder:
-        out, _ = block(x, model.get_buffer("angles")[:7])
+        out, _ = block(x, model.get_buffer("turns")[:7])
         assert torch.equal(out, x)
     assert torch.count_nonzero(model(tokens_of(LINE, 2), random_groups(LINE, 2))) == 0
 

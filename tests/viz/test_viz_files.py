@@ -9,6 +9,7 @@ from PIL import Image
 from player_traces import demo, every_kind, large, replay
 
 import pgm_lite.viz as viz
+from pgm_lite.trace import Trace
 from pgm_lite.viz.module import PARTS, player_module
 from pgm_lite.viz.record import records, state, ticks
 
@@ -93,6 +94,19 @@ def test_python_states_equal_a_plain_replay(trace):
         tokens, known = state(trace, k)
         seen = [t if is_known else 0 for t, is_known in zip(tokens, known, strict=True)]
         assert (seen, known) == replay(trace, k)
+
+
+@pytest.mark.parametrize("kind", ["face", "text", "sudoku"])
+def test_states_equal_those_of_the_library_s_own_trace(kind):
+    trace = Trace.from_json(json.dumps(demo(kind, "PGM", 12)))
+    (record,) = records(trace).values()
+    for k in range(13):
+        tokens, known = state(record, k)
+        canvas = trace.state(k)
+        assert canvas.known[0].tolist() == known
+        assert [
+            t for t, is_known in zip(tokens, known, strict=True) if is_known
+        ] == canvas.tokens[canvas.known].tolist()
 
 
 def test_clocks_add_up():

@@ -1,0 +1,199 @@
+"""The controls of a run, made from the catalogue, and what a visitor asks for with them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app.wish import Wish
+from app.words import DATASETS, FAMILIES, SAMPLERS, dataset_words
+from pgm_lite import catalog
+from pgm_lite.knobs import Knob, Value, relevant
+
+ANY = "any"
+BESIDE = ("seed", "label", "prompt", "run")
+"""The controls that have room for a sentence beside them; all others share the one at the button."""
+
+
+@dataclass(slots=True)
+class Form:
+    """The components of one form; ``inputs`` lists them in the order in which values arrive."""
+
+    dataset: gr.Radio
+    models: list[gr.Radio]
+    sampler: gr.Radio
+    knobs: dict[str, Component]
+    seed: gr.Number
+    attributes: dict[str, gr.Dropdown]
+    labels: gr.Accordion
+    guidance: gr.Slider
+    prompt: gr.Textbox
+    run: gr.Button
+    clock: gr.Dropdown | None = None
+    lines: dict[str, gr.HTML] = field(default_factory=dict[str, gr.HTML])
+
+    @property
+    def inputs(self) -> list[Component]:
+        """Every control whose value makes up the wish."""
+        rest = [self.clock] if self.clock else []
+        return [
+            self.dataset, *self.models, self.sampler, self.seed, self.guidance, self.prompt,
+            *self.knobs.values(), *self.attributes.values(), *rest,
+        ]  # fmt: skip
+
+    @property
+    def steering(self) -> list[Component]:
+        """The controls that decide which others matter."""
+        ruling = [self.knobs[name] for name in ("order", "schedule", "inner")]
+        return [*self.models, self.sampler, *ruling]
+
+    @property
+    def shaped(self) -> list[Any]:
+        """What ``shape`` gives new ranges, choices and visibility to."""
+        return [self.sampler, *self.knobs.values(), self.labels, self.guidance]
+
+    def named(self, values: tuple[object, ...]) -> dict[Any, Any]:
+        """The values that arrived, by component."""
+        return dict(zip(self.inputs, values, strict=True))
+
+    def wish(self, *values: object) -> Wish:
+        """What these values ask for; knobs that do not matter are left out."""
+        given = self.named(values)
+        models = tuple(str(given[model]) for model in self.models)
+        sampler = sampler_for(models, given[self.sampler])
+        knobs: dict[str, Value] = {name: given[knob] for name, knob in self.knobs.items()}
+        matters = relevant(catalog.SAMPLERS[sampler].knobs, knobs)
+        label = {name: given[box] for name, box in self.attributes.items()}
+        labelled = catalog.card(models[0]).labels
+        chosen = {name: value for name, value in label.items() if value and value != ANY}
+        return Wish(
+            models=models,
+            sampler=sampler,
+            settings=tuple((name, knobs[name]) for name in matters),
+            seed=whole(given[self.seed]),
+            label=tuple(chosen.items()) if labelled else (),
+            guidance=float(given[self.guidance]) if labelled else 0.0,
+            prompt=str(given[self.prompt] or ""),
+            clock=str(given[self.clock]) if self.clock else "flops",
+        )
+
+    def shape(self, *values: object) -> list[Any]:
+        """Show the controls that matter, in the ranges they have for these models."""
+        given = self.named(values)
+        models = tuple(str(given[model]) for model in self.models)
+        cards = [catalog.card(model) for model in models]
+        fitting = samplers_of(models)
+        sampler = sampler_for(models, given[self.sampler])
+        knobs: dict[str, Value] = {name: given[knob] for name, knob in self.knobs.items()}
+        matters = relevant(catalog.SAMPLERS[sampler].knobs, knobs)
+        seq_len = cards[0].rows * cards[0].columns
+        updates: list[Any] = [
+            gr.update(
+                choices=[(SAMPLERS.get(name, name), name) for name in fitting],
+                value=sampler,
+                info=catalog.SAMPLERS[sampler].summary,
+                visible=len(fitting) > 1,
+            )
+        ]
+        for name, knob in every_knob().items():
+            update: dict[str, Any] = {"visible": name in matters}
+            if knob.kind == "int":
+                top = min(int(knob.high), seq_len)
+                update |= {"maximum": top, "value": min(int(given[self.knobs[name]]), top)}
+            updates.append(gr.update(**update))
+        labelled = all(card.labels for card in cards)
+        return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
+
+    def switch(self, dataset: str) -> list[Any]:
+        """Another data set: its models, and how its prompt is written."""
+        words = dataset_words(dataset)
+        updates = [
+            gr.update(choices=model_choices(dataset), value=chosen)
+            for chosen in first_models(dataset, len(self.models))
+        ]
+        return [
+            *updates,
+            gr.update(
+                value="",
+                label=words.prompt_label,
+                info=words.prompt_help,
+                placeholder=words.prompt_example,
+            ),
+        ]
+
+    def fill(self, wish: Wish) -> list[Any]:
+        """The controls as they stand for a wish that came from an address."""
+        dataset = wish.models[0].split("/")[0]
+        known = catalog.checkpoint_names(dataset)
+        if not known or any(model not in known for model in wish.models):
+            return [gr.skip()] * len(self.inputs)
+        words, settings, label = dataset_words(dataset), dict(wish.settings), dict(wish.label)
+        updates: list[Any] = [gr.update(value=dataset)]
+        updates += [
+            gr.update(choices=model_choices(dataset), value=model) for model in wish.models
+        ]
+        updates += [gr.skip()] * (len(self.models) - len(wish.models))
+        updates += [gr.update(value=wish.sampler) if wish.sampler else gr.skip()]
+        updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
+        updates += [
+            gr.update(
+                value=wish.prompt,
+                label=words.prompt_label,
+                info=words.prompt_help,
+                placeholder=words.prompt_example,
+            )
+        ]
+        for name, knob in every_knob().items():
+            value = settings.get(name, knob.default)
+            fits = knob.kind != "choice" or value in knob.choices
+            updates.append(gr.update(value=value) if fits else gr.skip())
+        for name, box in self.attributes.items():
+            value = label.get(name, ANY)
+            fits = value in [choice[1] for choice in box.choices]
+            updates.append(gr.update(value=value) if fits else gr.skip())
+        return updates + ([gr.update(value=wish.clock)] if self.clock else [])
+
+
+def whole(seed: Any) -> int:
+    """The seed as it was typed, or -1, which no generator takes, where it is no whole number."""
+    return int(seed) if isinstance(seed, int | float) and seed == int(seed) else -1
+
+
+def every_knob() -> dict[str, Knob]:
+    """The knobs of all samplers, each once."""
+    return {knob.name: knob for each in catalog.SAMPLERS.values() for knob in each.knobs}
+
+
+def samplers_of(models: tuple[str, ...]) -> list[str]:
+    """The samplers to choose from: of two models, those of the one that leaves more choice."""
+    options = [
+        [each.name for each in catalog.samplers_for(catalog.card(model).family)]
+        for model in models
+    ]
+    return max(options, key=len)
+
+
+def sampler_for(models: tuple[str, ...], chosen: str | None) -> str:
+    """The chosen sampler if these models have it, else their first."""
+    fitting = samplers_of(models)
+    return chosen if chosen in fitting else fitting[0]
+
+
+def datasets() -> list[str]:
+    """The data sets that have checkpoints, in the order in which the words list them."""
+    present = {name.split("/")[0] for name in catalog.checkpoint_names()}
+    spoken_of = [name for name in DATASETS if name in present]
+    return spoken_of + sorted(present - set(spoken_of))
+
+
+def model_choices(dataset: str) -> list[tuple[str, str]]:
+    """The models of a data set, as (words, name)."""
+    names = catalog.checkpoint_names(dataset)
+    return [(FAMILIES.get(name.split("/")[1], name), name) for name in names]
+
+
+def first_models(dataset: str, count: int) -> list[str]:
+    """Which models stand chosen at first: the last one alone, or the last two, masked one first."""
+    names = catalog.checkpoint_names(dataset)
+    return (names[:1] * count + names)[-count:]

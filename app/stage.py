@@ -1,0 +1,109 @@
+"""Where a run is shown: the player, what to take away, and the figures below."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.parts import COPY, FETCH, SHOW_ADDRESS
+from app.wish import Tab
+from pgm_lite import viz
+from pgm_lite.viz.gradio_player import player
+
+Updates = list[Any]
+"""What an event hands back to Gradio: one value or update for each of its outputs."""
+
+SMALL = {
+    "height": 300,
+    "margin": {"l": 54, "r": 14, "t": 44, "b": 44},
+    "title": {"font": {"size": 14}},
+    "legend": {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "orientation": "h"},
+}
+"""How the figures are trimmed to stand side by side."""
+
+NAMES = {"json": "trace.json", "html": "player.html", "gif": "trace.gif"}
+
+
+@dataclass(slots=True)
+class Stage:
+    """The components on which one tab shows its traces."""
+
+    player: gr.HTML
+    traces: gr.State
+    clock: gr.State
+    address: gr.Textbox
+    figures: list[gr.Plot]
+
+    @property
+    def outputs(self) -> Updates:
+        """What a new run replaces."""
+        return [self.player, self.traces, self.clock, self.address]
+
+
+def show(traces: list[str], clock: str, query: str) -> Updates:
+    """The values of ``Stage.outputs`` for these traces."""
+    return [viz.payload_json(traces, clock), traces, clock, query]
+
+
+def draw(tab: Tab) -> Stage:
+    """The player with everything around it."""
+    stage = Stage(
+        player=player(elem_id=f"{tab}-player"),
+        traces=gr.State(time_to_live=3600),
+        clock=gr.State("steps"),
+        address=gr.Textbox(visible="hidden", elem_id=f"address-{tab}"),
+        figures=[],
+    )
+    with gr.Row(elem_classes="takeaway"):
+        copy = gr.Button("Copy link", size="sm", elem_id=f"copy-{tab}")
+        page = gr.Button("Save as web page", size="sm")
+        moving = gr.Button("Save as GIF", size="sm")
+        files = [(page, "html"), (moving, "gif")]
+        if tab == "watch":
+            files.append((gr.Button("Save trace (JSON)", size="sm"), "json"))
+    file = gr.DownloadButton(visible="hidden", elem_id=f"file-{tab}")
+    with gr.Row(elem_classes="figures"):
+        stage.figures += [gr.Plot(show_label=False) for _ in range(3 if tab == "watch" else 2)]
+    stage.traces.change(
+        lambda traces: figures(traces) if traces else [gr.skip()] * len(stage.figures),
+        stage.traces,
+        stage.figures,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    copy.click(None, stage.address, None, js=COPY.replace("TAB", tab))
+    for button, kind in files:
+        button.click(
+            lambda traces, clock, kind=kind: save(traces, clock, kind),
+            [stage.traces, stage.clock],
+            file,
+            api_visibility="private",
+        ).success(None, js=FETCH.replace("TAB", tab))
+    stage.address.change(None, stage.address, None, js=SHOW_ADDRESS)
+    return stage
+
+
+def save(traces: list[str] | None, clock: str, kind: str) -> str:
+    """Write the traces as a file of this kind; its name never comes from the visitor."""
+    if not traces:
+        raise gr.Error("There is nothing to save yet: press Run first.", print_exception=False)
+    path = Path(tempfile.mkdtemp(prefix="pgm_lite_")) / NAMES[kind]
+    match kind:
+        case "html":
+            viz.save_html(path, traces, clock=clock)
+        case "gif":
+            viz.save_gif(path, traces, clock=clock)
+        case _:
+            path.write_text(traces[0], encoding="utf-8")
+    return str(path)
+
+
+def figures(traces: list[str]) -> Updates:
+    """The figures of one trace (three) or of the traces of a race (two), in a small format."""
+    curves = [viz.positions_per_step(traces), viz.entropy_left(traces)]
+    drawn = [viz.step_map(traces[0]), *curves] if len(traces) == 1 else curves
+    for figure in drawn:
+        figure.update_layout(SMALL | {"showlegend": len(traces) > 1})
+    return drawn

@@ -1,0 +1,78 @@
+"""What the app says: names in plain words, and help that depends on the data set."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetWords:
+    """How a data set is called, and how its prompt is written."""
+
+    title: str
+    prompt_label: str
+    prompt_help: str
+    prompt_example: str
+
+
+DATASETS = {
+    "faces": DatasetWords(
+        "Pixel faces",
+        "Start from half a portrait",
+        "The number of a held-out portrait (0 to 599) and the half to keep: top, bottom, left or "
+        "right.",
+        "portrait 12 top",
+    ),
+    "austen": DatasetWords(
+        "Jane Austen",
+        "Start from a text",
+        'Small letters, spaces and - " , ; . only. An underscore leaves its position open.',
+        "it is a truth ____ acknowledged",
+    ),
+    "shidoku": DatasetWords(
+        "Sudoku, 4 x 4",
+        "Start from a puzzle",
+        "Sixteen cells row by row, digits 1 to 4; an underscore leaves its cell open.",
+        "1___ __2_ _3__ ___4",
+    ),
+}
+
+FAMILIES = {
+    "ar": "AR: one after another",
+    "mdlm": "MDLM: masks in, tokens out",
+    "pgm": "PGM: reads only what is known",
+}
+
+KNOBS = {
+    "fill": "When tokens are drawn",
+    "inner": "Order inside a block",
+    "top_p": "Top-p",
+}
+
+SAMPLERS = {
+    "unmask": "Unmask on schedule",
+    "ancestral": "Ancestral (coin flips)",
+    "autoregress": "Left to right",
+}
+
+CLOCKS = {
+    "flops": "FLOPs",
+    "positions": "positions",
+    "calls": "calls",
+    "steps": "steps",
+    "seconds": "seconds",
+}
+
+
+def dataset_words(name: str) -> DatasetWords:
+    """The words of a data set; one without words of its own is called by its name."""
+    plain = DatasetWords(name, "Start from a prompt", "An underscore leaves its position open.", "")
+    return DATASETS.get(name, plain)
+
+
+def spoken(name: str) -> str:
+    """A knob or attribute as a label: ``block_size`` becomes "Block size"."""
+    return KNOBS.get(name) or name.replace("_", " ").capitalize()
+
+
+def sentence(problem: str) -> str:
+    """An error message as a sentence of its own."""
+    return f"{problem[:1].upper()}{problem[1:]}{'' if problem.endswith('.') else '.'}"

@@ -1,0 +1,124 @@
+"""The choices samplers leave open: range, meaning, and when each one matters."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Value = str | int | float
+Settings = Mapping[str, Value]
+
+BLIND = ("random", "left-to-right", "halton")
+SIGHTED = ("confidence", "entropy", "margin")
+ORDER_NAMES = (*BLIND, "blocks", *SIGHTED)
+
+
+def always(settings: Settings) -> bool:
+    """Matters whatever else is chosen."""
+    del settings
+    return True
+
+
+def scheduled(settings: Settings) -> bool:
+    """Matters unless every step writes one position anyway."""
+    return settings.get("schedule") != "one-by-one"
+
+
+def in_blocks(settings: Settings) -> bool:
+    """Matters where positions come block by block."""
+    return settings.get("order") == "blocks"
+
+
+def sighted(settings: Settings) -> bool:
+    """Matters where the order looks at predictions."""
+    return settings.get("inner" if in_blocks(settings) else "order") in SIGHTED
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One choice a sampler leaves open, with its range and what it does in one sentence.
+
+    ``applies`` says whether it matters, given the other settings.
+    """
+
+    name: str
+    kind: Literal["int", "float", "choice"]
+    default: Value
+    help: str
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[str, ...] = ()
+    applies: Callable[[Settings], bool] = always
+
+    def check(self, value: Value) -> Value:
+        """The value, if it is of the right kind and in range."""
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise ValueError(
+                    f"{self.name} must be one of {', '.join(self.choices)}; got {value!r}"
+                )
+            return value
+        if isinstance(value, str) or (self.kind == "int" and value != int(value)):
+            raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
+        if not self.low <= value <= self.high:
+            raise ValueError(
+                f"{self.name} must lie between {self.low:g} and {self.high:g}; got {value:g}"
+            )
+        return int(value) if self.kind == "int" else float(value)
+
+
+def relevant(knobs: Sequence[Knob], settings: Settings) -> tuple[str, ...]:
+    """The knobs that matter when ``settings`` are chosen and the others stand at defaults."""
+    values = {knob.name: settings.get(knob.name, knob.default) for knob in knobs}
+    return tuple(knob.name for knob in knobs if knob.applies(values))
+
+
+TEMPERATURE = Knob(
+    "temperature",
+    "float",
+    1.0,
+    "1 draws from the model's law, 0 takes the likeliest token",
+    0,
+    2,
+)
+TOP_P = Knob(
+    "top_p",
+    "float",
+    1.0,
+    "draw only from the likeliest tokens of this total probability",
+    0.05,
+    1,
+)
+STEPS = Knob(
+    "steps",
+    "int",
+    32,
+    "network calls; fewer calls write more positions at once",
+    1,
+    256,
+    applies=scheduled,
+)
+ORDER = Knob("order", "choice", "random", "which positions come next", choices=ORDER_NAMES)
+SCHEDULE = Knob(
+    "schedule",
+    "choice",
+    "cosine",
+    "how many positions a step writes",
+    choices=("cosine", "uniform", "one-by-one"),
+)
+FILL = Knob(
+    "fill",
+    "choice",
+    "choose-then-sample",
+    "choose positions, then draw there; or draw everywhere and keep the likeliest draws",
+    choices=("choose-then-sample", "sample-then-rank"),
+    applies=sighted,
+)
+BLOCK_SIZE = Knob("block_size", "int", 32, "positions in a block", 1, 256, applies=in_blocks)
+INNER = Knob(
+    "inner",
+    "choice",
+    "random",
+    "the order inside a block",
+    choices=("random", "left-to-right", *SIGHTED),
+    applies=in_blocks,
+)

@@ -1,0 +1,76 @@
+"""What every sampler does between choosing positions and yielding a step: ask, draw, write."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pgm_lite.core import Canvas, Conditional, Cost, Step, positions_mask, scatter
+from pgm_lite.draw import categorical, entropy_of, law
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Tokens drawn at some positions, with their log-probabilities in the laws drawn from."""
+
+    where: Int[Tensor, "b q"]
+    tokens: Int[Tensor, "b q"]
+    log_prob: Float[Tensor, "b q"]
+
+    def only(self, index: Int[Tensor, "b k"]) -> "Draws":
+        """The draws at ``index``, in that order."""
+        return Draws(
+            self.where.gather(1, index),
+            self.tokens.gather(1, index),
+            self.log_prob.gather(1, index),
+        )
+
+
+def ask(
+    model: Conditional, canvas: Canvas, where: Int[Tensor, "b q"]
+) -> Float[Tensor, "b q v"]:
+    """The model's laws at ``where`` in float64; where nobody is asked, the uniform law."""
+    answers = model.log_probs(canvas, where)
+    return law(answers.masked_fill((where < 0)[..., None], 0.0))
+
+
+def draw_at(
+    where: Int[Tensor, "b q"], laws: Float[Tensor, "b q v"], *, rng: torch.Generator
+) -> Draws:
+    """One token at each position of ``where``."""
+    tokens = categorical(laws, rng=rng)
+    return Draws(where, tokens, laws.gather(-1, tokens[..., None])[..., 0])
+
+
+def write(
+    canvas: Canvas,
+    draws: Draws,
+    *,
+    asked: Int[Tensor, "b q"],
+    laws: Float[Tensor, "b q v"],
+    cost: Cost,
+    when: str,
+) -> Step:
+    """The step that writes ``draws`` after the model answered ``laws`` at ``asked``."""
+    n = canvas.seq_len
+    written = positions_mask(draws.where, n)
+    unknown, known = canvas.unknown.sum(1), canvas.known.sum(1)
+    return Step(
+        canvas=canvas.reveal(draws.where, draws.tokens),
+        queried=positions_mask(asked, n),
+        written=written,
+        log_prob=scatter(draws.where, draws.log_prob, n),
+        entropy=scatter(asked, entropy_of(laws), n),
+        cost=cost,
+        note=(
+            f"{when}: {spread(written.sum(1))} of {spread(unknown)} unknown tokens written "
+            f"from {spread(known)} known ones"
+        ),
+    )
+
+
+def spread(counts: Int[Tensor, " b"]) -> str:
+    """A number that is the same in every row, or the range it has over the rows."""
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,177 @@
+"""What the laws are tested on: models, and every way to run a sampler on them. Add a line here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from networks import stirred
+
+from pgm_lite import datasets
+from pgm_lite.core import Canvas, Conditional, NextToken, Step
+from pgm_lite.draw import Tempered, TopK, TopP
+from pgm_lite.models import AR, MDLM, PGM
+from pgm_lite.net import Shape
+from pgm_lite.oracle import Sequential, Support
+from pgm_lite.orders import (
+    Order,
+    blocks,
+    confidence,
+    entropy,
+    halton,
+    left_to_right,
+    margin,
+    random_order,
+)
+from pgm_lite.samplers import ancestral, autoregress, unmask
+from pgm_lite.schedules import cosine, one_by_one, uniform
+
+Model = Conditional | NextToken
+Runner = Callable[[Model, Canvas, torch.Generator], Iterator[Step]]
+
+
+def every_sequence(n: int, v: int) -> torch.Tensor:
+    """All v^n sequences, in the order of their table."""
+    return torch.cartesian_prod(*[torch.arange(v)] * n).reshape(v**n, n)
+
+
+def dirichlet(n: int, v: int, seed: int = 0) -> Support:
+    """A law drawn uniformly from all laws on v^n sequences: no structure, no ties."""
+    rng = torch.Generator().manual_seed(seed)
+    weights = -torch.rand(v**n, generator=rng, dtype=torch.float64).log()
+    return Support(every_sequence(n, v), vocab_size=v, weights=weights / weights.sum())
+
+
+def markov(n: int, v: int, stay: float = 0.8) -> Support:
+    """A chain that keeps its token with probability ``stay``: neighbours are the most dependent."""
+    sequences = every_sequence(n, v)
+    kept = (sequences[:, 1:] == sequences[:, :-1]).double()
+    steps = kept * stay + (1 - kept) * (1 - stay) / (v - 1)
+    return Support(sequences, vocab_size=v, weights=steps.prod(1) / v)
+
+
+def shidoku() -> Support:
+    """The 288 grids, equally likely."""
+    grids, _ = datasets.shidoku().splits["train"].batch(torch.arange(288))
+    return Support(grids, vocab_size=4)
+
+
+LINE = Shape(vocab_size=3, rows=1, columns=5, width=8, heads=2, depth=2)
+SQUARE = Shape(vocab_size=4, rows=4, columns=4, width=16, heads=2, depth=2)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with what has to be known to run it."""
+
+    name: str
+    make: Callable[[], Model]
+    rows: int
+    columns: int
+    vocab_size: int
+    wrapped: bool = False
+
+    @property
+    def seq_len(self) -> int:
+        return self.rows * self.columns
+
+
+CONDITIONALS = (
+    Subject("dirichlet 3x3", lambda: dirichlet(3, 3), 1, 3, 3),
+    Subject("dirichlet 4x2", lambda: dirichlet(4, 2, seed=1), 2, 2, 2),
+    Subject("markov 5x2", lambda: markov(5, 2), 1, 5, 2),
+    Subject("shidoku", shidoku, 4, 4, 4),
+    Subject("one position", lambda: dirichlet(1, 3), 1, 1, 3),
+    Subject("one letter", lambda: dirichlet(3, 1), 1, 3, 1),
+    Subject("tempered", lambda: Tempered(dirichlet(3, 3), 0.7), 1, 3, 3, wrapped=True),
+    Subject("greedy", lambda: Tempered(dirichlet(3, 3), 0), 1, 3, 3, wrapped=True),
+    Subject("top-p", lambda: TopP(dirichlet(3, 3), 0.8), 1, 3, 3, wrapped=True),
+    Subject("top-k", lambda: TopK(dirichlet(3, 3), 2), 1, 3, 3, wrapped=True),
+    Subject("MDLM line", lambda: stirred(MDLM, LINE), 1, 5, 3),
+    Subject("PGM line", lambda: stirred(PGM, LINE), 1, 5, 3),
+    Subject("MDLM grid", lambda: stirred(MDLM, SQUARE), 4, 4, 4),
+    Subject("PGM grid", lambda: stirred(PGM, SQUARE), 4, 4, 4),
+)
+NEXT_TOKENS = (
+    Subject("dirichlet in sequence", lambda: Sequential(dirichlet(3, 3)), 1, 3, 3),
+    Subject("one position in sequence", lambda: Sequential(dirichlet(1, 3)), 1, 1, 3),
+    Subject("shidoku in sequence", lambda: Sequential(shidoku()), 4, 4, 4),
+    Subject("AR line", lambda: stirred(AR, LINE), 1, 5, 3),
+    Subject("AR tempered", lambda: Tempered(stirred(AR, LINE), 0.7), 1, 5, 3),
+)
+
+SCHEDULES: dict[str, Callable[[int], tuple[int, ...]]] = {
+    "in one step": lambda n: uniform(n, 1) if n else (),
+    "cosine": lambda n: cosine(n, min(n, 4)) if n else (),
+    "one by one": lambda n: one_by_one(n) if n else (),
+}
+BLIND: dict[str, Callable[[int, int], Order]] = {
+    "random": lambda rows, columns: random_order(),
+    "left-to-right": lambda rows, columns: left_to_right(),
+    "halton": halton,
+    "rolled halton": lambda rows, columns: halton(rows, columns, roll=True),
+    "blocks of random": lambda rows, columns: blocks(2, random_order()),
+}
+SIGHTED: dict[str, Callable[[int, int], Order]] = {
+    "confidence": lambda rows, columns: confidence(),
+    "entropy": lambda rows, columns: entropy(),
+    "margin": lambda rows, columns: margin(),
+    "blocks of confidence": lambda rows, columns: blocks(2, confidence()),
+}
+ORDERS = BLIND | SIGHTED
+RANKING = ("confidence", "blocks of confidence")
+"""The orders that can rank tokens already drawn."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model under one sampler with all its choices made."""
+
+    subject: Subject
+    how: str
+    run: Runner
+
+    def __str__(self) -> str:
+        return f"{self.subject.name}, {self.how}"
+
+
+def unmasking(subject: Subject, order: str, schedule: str, fill: str) -> Case:
+    """A case of ``unmask``."""
+
+    def run(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+        return unmask(
+            model,
+            canvas,
+            schedule=SCHEDULES[schedule](int(canvas.unknown[0].sum())),
+            order=ORDERS[order](subject.rows, subject.columns),
+            rng=rng,
+            fill=fill,
+        )
+
+    return Case(subject, f"{order}, {schedule}, {fill}", run)
+
+
+def ancestry(subject: Subject, steps: int) -> Case:
+    """A case of ``ancestral``."""
+    return Case(
+        subject,
+        f"ancestral in {steps}",
+        lambda model, canvas, rng: ancestral(model, canvas, steps=steps, rng=rng),
+    )
+
+
+def cases() -> list[Case]:
+    """Every sampler on every model it applies to, in every combination of its choices."""
+    found: list[Case] = []
+    for subject in CONDITIONALS:
+        # A wrapper meets every kind of order once; it cannot tell more of them apart.
+        for order in ("random", "confidence") if subject.wrapped else ORDERS:
+            for schedule in ("cosine", "one by one") if subject.wrapped else SCHEDULES:
+                found.append(unmasking(subject, order, schedule, "choose-then-sample"))
+                if order in RANKING:
+                    found.append(unmasking(subject, order, schedule, "sample-then-rank"))
+        found.extend(ancestry(subject, steps) for steps in (1, 6))
+    found.extend(
+        Case(subject, "autoregress", lambda model, canvas, rng: autoregress(model, canvas, rng=rng))
+        for subject in NEXT_TOKENS
+    )
+    return found
