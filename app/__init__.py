@@ -1,4 +1,4 @@
-"""The Gradio app: ``python -m app``. It shows what ``pgm_lite.catalog`` and ``pgm_lite.viz`` offer."""
+"""The Gradio app: ``python -m app``. Everything it shows comes from ``catalog`` and ``viz``."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""``python -m app``: start the server, open the page, and load the models while the visitor looks."""
+"""``python -m app``: serve the page, open it, and load the models while the visitor looks."""
 
 import argparse
 import sys

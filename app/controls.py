@@ -1,4 +1,4 @@
-"""Drawing the controls: every knob of the catalogue becomes a slider, a row of choices or a list."""
+"""Drawing the controls: each knob becomes a slider, a row of choices or a list."""
 
 import gradio as gr
 from gradio.components import Component

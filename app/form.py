@@ -13,7 +13,7 @@ from pgm_lite.knobs import Knob, Value, relevant
 
 ANY = "any"
 BESIDE = ("seed", "label", "prompt", "run")
-"""The controls that have room for a sentence beside them; all others share the one at the button."""
+"""The controls with room for a sentence beside them; all others share the button's."""
 
 
 @dataclass(slots=True)
@@ -43,10 +43,12 @@ class Form:
         ]  # fmt: skip
 
     @property
-    def steering(self) -> list[Component]:
-        """The controls that decide which others matter."""
-        ruling = [self.knobs[name] for name in ("order", "schedule", "inner")]
-        return [*self.models, self.sampler, *ruling]
+    def steering(self) -> list[gr.Radio | gr.Dropdown]:
+        """The controls that decide which others matter: every choice of a few names."""
+        knobs = [
+            knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)
+        ]
+        return [*self.models, self.sampler, *knobs]
 
     @property
     def shaped(self) -> list[Any]:
@@ -155,8 +157,8 @@ class Form:
         return updates + ([gr.update(value=wish.clock)] if self.clock else [])
 
 
-def whole(seed: Any) -> int:
-    """The seed as it was typed, or -1, which no generator takes, where it is no whole number."""
+def whole(seed: object) -> int:
+    """The seed as it was typed; -1, which no generator takes, where it is no whole number."""
     return int(seed) if isinstance(seed, int | float) and seed == int(seed) else -1
 
 
@@ -194,6 +196,6 @@ def model_choices(dataset: str) -> list[tuple[str, str]]:
 
 
 def first_models(dataset: str, count: int) -> list[str]:
-    """Which models stand chosen at first: the last one alone, or the last two, masked one first."""
+    """Which models are chosen at first: the last one, or for a race the last two."""
     names = catalog.checkpoint_names(dataset)
     return (names[:1] * count + names)[-count:]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
+from gradio.themes import Base, colors, sizes
 
 from pgm_lite.viz.colour import DARK, LIGHT, NETWORK, Ink
 
@@ -28,14 +28,14 @@ def variables() -> str:
     )
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """System fonts, quiet surfaces, one dark button."""
     ink, paper = LIGHT["surface"].text, LIGHT["surface"].fill
     pale, night = DARK["surface"].text, DARK["surface"].fill
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.blue,
-        neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_lg,
+    return Base(
+        primary_hue=colors.blue,
+        neutral_hue=colors.slate,
+        radius_size=sizes.radius_lg,
         font=list(SANS),
         font_mono=list(MONO),
     ).set(

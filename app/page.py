@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import api
 
 from app import race, runs, start, watch
 from app.form import Form
@@ -16,6 +17,7 @@ from app.wish import Tab, Wish, read_query
 from app.words import sentence
 from pgm_lite import catalog
 from pgm_lite.knobs import Value
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -32,33 +34,39 @@ def build() -> gr.Blocks:
     """Everything but the server."""
     with gr.Blocks(title="pgm_lite", fill_width=True) as page:
         panels: list[Panel] = []
+        links = [gr.Textbox(visible="hidden") for _ in range(2)]
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Start", id="start"):
                 start.draw()
             if catalog.checkpoint_names():
-                panels = [draw_panel("watch", watch.draw), draw_panel("race", race.draw)]
+                panels = [
+                    draw_panel("watch", watch.draw, links[0]),
+                    draw_panel("race", race.draw, links[1]),
+                ]
         if panels:
+
+            def on_load(request: gr.Request) -> dict[object, object]:
+                return arrive(tabs, panels, dict(request.query_params))
+
             page.load(
-                partial(arrive, tabs, panels),
+                on_load,
                 None,
                 [tabs, *(each for panel in panels for each in filled_by_link(panel))],
                 show_progress="hidden",
                 api_visibility="private",
             )
-            gr.api(watch_endpoint, api_name="watch", concurrency_id="model")
-            gr.api(race_endpoint, api_name="race", concurrency_id="model")
+            api(watch_endpoint, api_name="watch", concurrency_id="model")
+            api(race_endpoint, api_name="race", concurrency_id="model")
     return page
 
 
-def draw_panel(name: Tab, draw: Callable[[], tuple[Form, Stage]]) -> Panel:
+def draw_panel(name: Tab, draw: Callable[[], tuple[Form, Stage]], linked: gr.Textbox) -> Panel:
     """A tab that shows a run of its settings, or of the link that led here, when first opened.
 
     Both wait until the player is on the page: what reaches it earlier would be lost.
     """
     with gr.Tab(name.capitalize(), id=name) as tab:
         form, shown = draw()
-    with gr.Row(visible="hidden"):
-        linked = gr.Textbox(visible="hidden")
     panel = Panel(name, tab, form, shown, linked)
     outputs = [*shown.outputs, *form.lines.values()]
     wait = AWAIT_PLAYER.replace("TAB", name)
@@ -100,8 +108,8 @@ def linked_run(panel: Panel, linked: str) -> Updates:
         wish = read_query(dict(parse_qsl(linked)))
         if wish is None or len(wish.models) != len(panel.form.models):
             raise ValueError(
-                f"the address must name {len(panel.form.models)} of the models: m=faces/pgm, and "
-                "for a race also vs=faces/mdlm"
+                f"the address must name {len(panel.form.models)} of the models: m=faces/pgm, "
+                "and for a race also vs=faces/mdlm"
             )
     except ValueError as error:
         return [gr.skip()] * len(panel.shown.outputs) + watch.blame(
@@ -115,9 +123,8 @@ def filled_by_link(panel: Panel) -> list[Component]:
     return [panel.linked, *panel.form.inputs]
 
 
-def arrive(tabs: gr.Tabs, panels: list[Panel], request: gr.Request) -> dict[object, object]:
+def arrive(tabs: gr.Tabs, panels: list[Panel], given: dict[str, str]) -> dict[object, object]:
     """An address that names a tab opens it; one that names a run sets the controls, too."""
-    given = dict(request.query_params)
     named = next((panel for panel in panels if panel.name == given.get("tab")), None)
     if named is None:
         return {tabs: gr.skip()}

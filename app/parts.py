@@ -11,7 +11,9 @@ watch("value", show);
 _PLAY = """
 const button = element.querySelector("button"), word = element.querySelector("span");
 const inner = () => document.querySelector("TARGET .pgm-player > div")?.shadowRoot;
-const control = () => inner()?.querySelector('.buttons [aria-label="Play"], .buttons [aria-label="Pause"]');
+const control = () => inner()?.querySelector(
+  '.buttons [aria-label="Play"], .buttons [aria-label="Pause"]'
+);
 button.addEventListener("click", () => control()?.click());
 const follow = () => {
   const now = control();
@@ -22,7 +24,8 @@ const follow = () => {
 const wait = () => {
   const root = inner();
   if (!root) return requestAnimationFrame(wait);
-  new MutationObserver(follow).observe(root, { subtree: true, childList: true, attributeFilter: ["aria-label"] });
+  const watched = { subtree: true, childList: true, attributeFilter: ["aria-label"] };
+  new MutationObserver(follow).observe(root, watched);
   return follow();
 };
 wait();
@@ -31,17 +34,26 @@ wait();
 COPY = """
 (query) => {
   const button = document.querySelector("#copy-TAB"), words = button.textContent;
-  const tell = said => { button.textContent = said; setTimeout(() => { button.textContent = words; }, 1600); };
+  const tell = said => {
+    button.textContent = said;
+    setTimeout(() => { button.textContent = words; }, 1600);
+  };
   if (!query) return tell("Run something first");
   const address = location.origin + location.pathname + query;
-  navigator.clipboard.writeText(address).then(() => tell("Link copied"), () => prompt("The link to this run:", address));
+  navigator.clipboard.writeText(address).then(
+    () => tell("Link copied"),
+    () => prompt("The link to this run:", address),
+  );
 }
 """
 
 SHOW_ADDRESS = "(query) => { if (query) history.replaceState(null, '', query); }"
 
 FETCH = """
-() => new Promise(done => setTimeout(() => { document.querySelector("#file-TAB")?.click(); done(); }, 150))
+async () => {
+  await new Promise(done => setTimeout(done, 150));
+  document.querySelector("#file-TAB")?.click();
+}
 """
 
 

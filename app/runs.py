@@ -9,7 +9,7 @@ from pgm_lite.knobs import Value, relevant
 Settings = tuple[tuple[str, Value], ...]
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """A wish that cannot be granted: one sentence for each control that is to blame."""
 
     def __init__(self, problems: dict[str, str]) -> None:
@@ -34,16 +34,18 @@ def grant(wish: Wish) -> list[str]:
     if len({model.split("/")[0] for model in wish.models}) > 1:
         problems["model"] = "a race needs two models of the same data set"
     if problems:
-        raise Refused(problems)
-    return [_trace(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
-            for model in wish.models]
+        raise RefusedError(problems)
+    return [
+        _trace(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
+        for model in wish.models
+    ]
 
 
 def own(wish: Wish, model: str) -> tuple[str | None, Settings]:
     """The sampler and the settings of a wish that concern one of its models.
 
-    In a race the sampler and its knobs are shared: a model that cannot be sampled so takes its own
-    sampler, and of the knobs those it has.
+    In a race the sampler and its knobs are shared: a model that cannot be sampled so takes its
+    own sampler, and of the knobs those it has.
     """
     if len(wish.models) == 1 or model not in catalog.checkpoint_names():
         return wish.sampler, wish.settings

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.wish import Wish
 from pgm_lite.viz import payload_json
 
 TRACES = Path(__file__).parent.parent / "assets" / "traces"
@@ -10,54 +11,86 @@ TRACES = Path(__file__).parent.parent / "assets" / "traces"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One recorded race, and the few sentences that say what to look for."""
+    """One recorded run or race, how it was made, and what to look for in it."""
 
     key: str
     button: str
     headline: str
     look_for: str
-    files: tuple[str, ...]
-    clock: str
+    wish: Wish
+
+    @property
+    def files(self) -> list[Path]:
+        """One trace file a model."""
+        families = [model.split("/")[1] for model in self.wish.models]
+        return [TRACES / f"{self.key}-{family}.json" for family in families]
 
 
 EXAMPLES = (
     Example(
-        "faces",
-        "A face",
+        "face",
+        "Face",
         "Two models paint the same face. One of them pays for the blanks.",
-        "Both start from nothing and write a few pixels a step. The masked model (MDLM) sends all "
-        "256 positions through its network each time, known or not; the partition model (PGM) sends "
-        "only the pixels it knows and those it is asked for. Watch the lights in the dark panels.",
-        ("faces-mdlm.json", "faces-pgm.json"),
-        "flops",
+        "Both start from nothing and write a few pixels a step. The masked model (MDLM) sends "
+        "all 256 positions through its network every time; the partition model (PGM) sends "
+        "only pixels it knows and those it is asked for. Watch the lights in the dark panels.",
+        Wish(
+            ("faces/mdlm", "faces/pgm"),
+            "unmask",
+            (("order", "halton"), ("schedule", "cosine"), ("steps", 16)),
+        ),
     ),
     Example(
-        "austen",
-        "A paragraph",
-        "The same seed, the same order, two sentences of Jane Austen.",
-        "Characters appear all over the line, not from left to right: any order works. Point at a "
-        "letter to see when it was written and how sure the model was.",
-        ("austen-mdlm.json", "austen-pgm.json"),
-        "flops",
+        "wish",
+        "Wish",
+        "Ask for red hair and glasses.",
+        "The label goes in with the known pixels at every step, and guidance exaggerates it. "
+        "Step through: after how few pixels can you tell who it will be?",
+        Wish(
+            ("faces/pgm",),
+            "unmask",
+            (("order", "halton"), ("schedule", "cosine"), ("steps", 32)),
+            label=(("hair", "red"), ("glasses", "yes")),
+            guidance=1.5,
+        ),
     ),
     Example(
-        "shidoku",
-        "A sudoku",
+        "text",
+        "Text",
+        "Three models write after Jane Austen. Which one is fastest depends on the clock.",
+        "AR writes one letter a call from left to right, the other two write many at once in "
+        "any order. At equal calls AR comes in last; set the player to equal FLOPs and look "
+        "again. Point at a letter to see when it was written and how sure the model was.",
+        Wish(
+            ("austen/ar", "austen/mdlm", "austen/pgm"),
+            "unmask",
+            (("order", "random"), ("schedule", "cosine"), ("steps", 64)),
+            clock="calls",
+        ),
+    ),
+    Example(
+        "sudoku",
+        "Sudoku",
         "Sixteen cells, four digits, and every answer can be checked.",
-        "Three given digits stay put; the models fill in the rest. Each row, column and box of four "
-        "must hold every digit once: one wrong early guess and no later one can repair it.",
-        ("shidoku-mdlm.json", "shidoku-pgm.json"),
-        "flops",
+        "The underlined digits are given, the models fill in the rest. Each row, column and "
+        "box must hold every digit once, and a wrong guess is never repaired. Step through: "
+        "does a grid go wrong, and where?",
+        Wish(
+            ("shidoku/mdlm", "shidoku/pgm"),
+            "unmask",
+            (("order", "random"), ("schedule", "uniform"), ("steps", 6)),
+            prompt="1___ __2_ _3__ ____",
+        ),
     ),
 )
 
 
 def payload(example: Example) -> str | None:
     """What the player is handed; None where the traces have not been made."""
-    paths = [TRACES / name for name in example.files]
-    if not all(path.exists() for path in paths):
+    if not all(path.exists() for path in example.files):
         return None
-    return payload_json([path.read_text(encoding="utf-8") for path in paths], example.clock)
+    texts = [path.read_text(encoding="utf-8") for path in example.files]
+    return payload_json(texts, example.wish.clock if len(texts) > 1 else "steps")
 
 
 def named(key: str) -> Example:

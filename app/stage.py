@@ -17,9 +17,10 @@ Updates = list[Any]
 
 SMALL = {
     "height": 300,
-    "margin": {"l": 54, "r": 14, "t": 44, "b": 44},
-    "title": {"font": {"size": 14}},
-    "legend": {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "orientation": "h"},
+    "font": {"size": 11},
+    "margin": {"l": 50, "r": 14, "t": 44, "b": 40},
+    "title": {"font": {"size": 14}, "y": 0.96, "yanchor": "top"},
+    "legend": {"x": 0, "y": 1, "yanchor": "bottom", "orientation": "h"},
 }
 """How the figures are trimmed to stand side by side."""
 
@@ -105,5 +106,8 @@ def figures(traces: list[str]) -> Updates:
     curves = [viz.positions_per_step(traces), viz.entropy_left(traces)]
     drawn = [viz.step_map(traces[0]), *curves] if len(traces) == 1 else curves
     for figure in drawn:
-        figure.update_layout(SMALL | {"showlegend": len(traces) > 1})
+        figure.update_layout(SMALL)
+        figure.update_layout(showlegend=len(traces) > 1)
+        if len(traces) > 1:
+            figure.update_layout(margin={"t": 68})  # room for the legend under the title
     return drawn

@@ -29,9 +29,7 @@ def draw() -> tuple[Form, Stage]:
                 )
                 trouble = complaint_line()
     connect("watch", form, shown)
-    upload.upload(
-        open_file, upload, [*shown.outputs, trouble], api_visibility="private"
-    )
+    upload.upload(open_file, upload, [*shown.outputs, trouble], api_visibility="private")
     return form, shown
 
 
@@ -74,7 +72,7 @@ def grant(tab: Tab, form: Form, wish: Wish) -> list[Any]:
     """The stage with the new traces and no complaints, or as it was with complaints."""
     try:
         traces = runs.grant(wish)
-    except runs.Refused as refused:
+    except runs.RefusedError as refused:
         return [gr.skip()] * 4 + blame(form, refused.problems)
     except ValueError as error:
         return [gr.skip()] * 4 + blame(form, {"run": str(error)})
@@ -100,7 +98,7 @@ def open_file(path: str) -> list[Any]:
                 f"the file has {size / 2**20:.1f} MiB, and this page opens at most "
                 f"{MAX_BYTES // 2**20}; record fewer steps or a shorter sequence"
             )
-        trace = Trace.from_json(Path(path).read_bytes()).to_json()
+        trace = Trace.from_json(Path(path).read_text(encoding="utf-8")).to_json()
     except ValueError as error:
         return [gr.skip()] * 4 + [sentence(str(error))]
     return [*stage.show([trace], "steps", ""), ""]

@@ -1,4 +1,4 @@
-"""What a visitor asks for: the values of the controls, and the same as the query of an address."""
+"""What a visitor asks for: the values of the controls, also as the query of an address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +32,10 @@ class Wish:
         pairs += [("clock", self.clock)] if len(self.models) > 1 else []
         pairs += [("sampler", self.sampler)] if self.sampler else []
         pairs += [("seed", str(self.seed))]
-        pairs += [(name, f"{value:g}" if isinstance(value, float) else str(value))
-                  for name, value in self.settings]
+        pairs += [
+            (name, f"{value:g}" if isinstance(value, float) else str(value))
+            for name, value in self.settings
+        ]
         pairs += [(ATTRIBUTE + name, value) for name, value in self.label]
         pairs += [("guidance", f"{self.guidance:g}")] if self.label and self.guidance else []
         pairs += [("prompt", self.prompt)] if self.prompt else []
@@ -43,8 +45,8 @@ class Wish:
 def read_query(given: Mapping[str, str]) -> Wish | None:
     """The wish an address holds; None where it names no model.
 
-    A ``ValueError`` says what in the address is no number; whether a value makes sense is for the
-    catalogue to say, exactly as if it had been typed.
+    A ``ValueError`` says what in the address is no number; whether a value makes sense is for
+    the catalogue to say, exactly as if it had been typed.
     """
     if not given.get("m"):
         return None

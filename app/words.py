@@ -17,8 +17,8 @@ DATASETS = {
     "faces": DatasetWords(
         "Pixel faces",
         "Start from half a portrait",
-        "The number of a held-out portrait (0 to 599) and the half to keep: top, bottom, left or "
-        "right.",
+        "The number of a held-out portrait (0 to 599) and the half to keep: top, bottom, left "
+        "or right.",
         "portrait 12 top",
     ),
     "austen": DatasetWords(
@@ -64,8 +64,8 @@ CLOCKS = {
 
 def dataset_words(name: str) -> DatasetWords:
     """The words of a data set; one without words of its own is called by its name."""
-    plain = DatasetWords(name, "Start from a prompt", "An underscore leaves its position open.", "")
-    return DATASETS.get(name, plain)
+    label, info = "Start from a prompt", "An underscore leaves its position open."
+    return DATASETS.get(name) or DatasetWords(name, label, info, "")
 
 
 def spoken(name: str) -> str:

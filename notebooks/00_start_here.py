@@ -1,26 +1,13 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#       format_version: '1.3'
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Start here
 #
-# Language models usually write from left to right. The models in this library start from a canvas on
-# which **nothing is known** and write wherever they like, several tokens at a time.
+# Language models usually write from left to right. The models in this library start from a
+# canvas on which **nothing is known** and write wherever they like, several tokens at a time.
 #
-# **What you will see in ten minutes:** two models paint the same pixel portrait in the same order.
-# One of them sends every position through its network at every step, also the empty ones. The other
-# sends only what is known and what is asked. You will predict the bill, read it, and check it by hand.
+# **What you will see in ten minutes:** two models paint the same pixel portrait in the same
+# order. One of them sends every position through its network at every step, also the empty
+# ones. The other sends only what is known and what is asked. You will predict the bill, read
+# it, and check it by hand.
 #
 # Nothing here needs a GPU. Run a cell with Shift+Enter.
 
@@ -40,8 +27,9 @@ recorded = {
 pgm.show(recorded["PGM"])
 
 # %% [markdown]
-# ![Animation: a 16 by 16 portrait appears a few pixels at a time, all over the canvas; a dark panel
-# beside it lights up the positions that go through the network at each step.](images/00_trace.gif)
+# ![Animation: a 16 by 16 portrait appears a few pixels at a time, all over the canvas; a dark
+# panel beside it lights up the positions that go through the network at each
+# step.](images/00_trace.gif)
 #
 # *A recording of the player above, for places where nothing runs.*
 #
@@ -52,10 +40,11 @@ pgm.show(recorded["PGM"])
 #   processed. A dark cell does not exist for the network in this step.
 # * **Below, the bill** so far: calls, positions, arithmetic (FLOPs), seconds.
 #
-# Press *play*, or click the player and use the keyboard: Space plays, the arrow keys step, Home and
-# End jump. Point at a cell to read when it was written and how much doubt there was.
+# Press *play*, or click the player and use the keyboard: Space plays, the arrow keys step,
+# Home and End jump. Point at a cell to read when it was written and how much doubt there was.
 #
-# What you see is a *trace*: the record of one generation, step by step. It is data, so we can read it.
+# What you see is a *trace*: the record of one generation, step by step. It is data, so we can
+# read it.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -70,13 +59,13 @@ print(f"positions written in all steps together: {sum(writes)}")
 #
 # Both models have 256 positions to write and the same number of steps. At each step:
 #
-# * **MDLM** (a masked diffusion model) reads all 256 positions. Unknown ones enter as a placeholder,
-#   `[MASK]`.
-# * **PGM** (a partition generative model) has no placeholder. It reads the known positions and is
-#   asked about those that are written now.
+# * **MDLM** (a masked diffusion model) reads all 256 positions. Unknown ones enter as a
+#   placeholder, `[MASK]`.
+# * **PGM** (a partition generative model) has no placeholder. It reads the known positions and
+#   is asked about those that are written now.
 #
-# How many times more positions does MDLM send through its network, from the blank canvas to the
-# finished portrait? Change the guess before you run the next cells.
+# How many times more positions does MDLM send through its network, from the blank canvas to
+# the finished portrait? Change the guess before you run the next cells.
 
 # %%
 my_guess = 1.0
@@ -85,13 +74,13 @@ my_guess = 1.0
 pgm.race(recorded, clock="flops")
 
 # %% [markdown]
-# ![Animation of a race at equal FLOPs: the panel of MDLM is fully lit at every step; the panel of PGM
-# is almost dark at first and fills up slowly. PGM finishes while MDLM is still
+# ![Animation of a race at equal FLOPs: the panel of MDLM is fully lit at every step; the panel
+# of PGM is almost dark at first and fills up slowly. PGM finishes while MDLM is still
 # painting.](images/00_race.gif)
 #
-# *A recording of the race above.* The clock of this race is arithmetic: both models have spent equally
-# many FLOPs at any moment. Choose another clock in the player. On the clock *steps* they arrive
-# together: PGM does not need fewer steps, each of its steps is cheaper.
+# *A recording of the race above.* The clock of this race is arithmetic: both models have spent
+# equally many FLOPs at any moment. Choose another clock in the player. On the clock *steps*
+# they arrive together: PGM does not need fewer steps, each of its steps is cheaper.
 
 # %%
 bills = {name: pgm.Trace.from_json(text).cost.row(0) for name, text in recorded.items()}
@@ -106,14 +95,15 @@ print(f"MDLM sends {ratio:.1f} times as many positions; your guess was {my_guess
 # %% [markdown]
 # ## The same bill by hand
 #
-# A claim about cost should survive a calculation on paper. With $k$ known positions and $q$ positions
-# asked about, one step processes
+# A claim about cost should survive a calculation on paper. With $k$ known positions and $q$
+# positions asked about, one step processes
 #
 # $$\text{MDLM: } n \qquad\qquad \text{PGM: } \underbrace{k + 1}_{\text{encoder}} +
 # \underbrace{q}_{\text{decoder}}$$
 #
-# where $n = 256$. The $+1$ is a register, one position that is always there, so that the encoder has
-# something to read on a blank canvas. The trace says how many tokens each step wrote. That is enough.
+# where $n = 256$. The $+1$ is a register, one position that is always there, so that the
+# encoder has something to read on a blank canvas. The trace says how many tokens each step
+# wrote. That is enough.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -132,15 +122,17 @@ for name in bills:
 pgm.viz.positions_per_step(recorded)
 
 # %% [markdown]
-# ![Line chart of positions through the network at each step. MDLM is a flat line at 256. PGM starts
-# near zero and rises to just above 256 in the last step.](images/00_positions.png)
+# ![Line chart of positions through the network at each step. MDLM is a flat line at 256. PGM
+# starts near zero and rises to just above 256 in the last step.](images/00_positions.png)
 #
-# Why does the curve of PGM start so low? The schedule is a cosine: few tokens are written in the first
-# steps, when little is known, and many in the last ones. So most steps see a small canvas.
+# Why does the curve of PGM start so low? The schedule is a cosine: few tokens are written in
+# the first steps, when little is known, and many in the last ones. So most steps see a small
+# canvas.
 #
 # ## Paint one yourself
 #
-# Ten lines, no recording. The networks ship with the repository. Change the seed and run it again.
+# Ten lines, no recording. The networks ship with the repository. Change the seed and run it
+# again.
 
 # %% picture="00_yours"
 faces = pgm.datasets.faces()
@@ -164,30 +156,29 @@ pgm.show(spread_out)
 #
 # ## When the saving shrinks
 #
-# `halton` is a *blind* order: which positions come next is fixed before the network is asked, so PGM is
-# asked only about those. A *sighted* order, such as `confidence`, writes where the network has the
-# least doubt. To find out, it must ask about **every** unknown position.
+# `halton` is a *blind* order: which positions come next is fixed before the network is asked,
+# so PGM is asked only about those. A *sighted* order, such as `confidence`, writes where the
+# network has the least doubt. To find out, it must ask about **every** unknown position.
 #
-# Before you run the cell: does the number of positions that PGM processes grow above 256 a step, or stay
-# below it?
+# Before you run the cell: on the blank canvas, how many positions does PGM process now?
 
 # %%
 # NBVAL_CHECK_OUTPUT
 surest_first = paint("faces/pgm", pgm.confidence(), seed=1)
 for name, one in {"halton, blind": spread_out, "confidence, sighted": surest_first}.items():
     each = [int(step.cost.positions) for step in one.steps]
-    print(f"{name:20} {sum(each):5,} positions in all, {max(each)} at most in one step")
+    print(f"{name:20} {each[0]:3} positions in the first step, {sum(each):5,} in all")
 
 # %% [markdown]
-# With a sighted order the known and the asked positions always add up to the whole canvas: 256, and one
-# register. In positions, nothing is left of the saving. (A decoder position costs a little less than
-# an encoder position, so some FLOPs are still saved.)
+# With a sighted order the known and the asked positions always add up to the whole canvas:
+# 256, and one register. In positions, nothing is left of the saving. (A decoder position costs
+# a little less than an encoder position, so some FLOPs are still saved.)
 #
 # ## Three families
 #
 # The table is made from the networks themselves: each is asked for its bill on a text of 256
-# characters of which the first 128 are known. MDLM and PGM are asked about 16 positions at once, AR can
-# only be asked about the next one.
+# characters of which the first 128 are known. MDLM and PGM are asked about 16 positions at
+# once, AR can only be asked about the next one.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -197,7 +188,10 @@ FAMILIES = {
     "MDLM": ("any token, given the known ones and [MASK]", "any unknown positions", 16),
     "PGM": ("one group of tokens, given the other group", "any unknown positions", 16),
 }
-rows = ["| family | what is learnt | what is asked | tokens a call | read | asked |", "|" + "---|" * 6]
+rows = [
+    "| family | what is learnt | what is asked | tokens a call | read | asked |",
+    "|" + "---|" * 6,
+]
 for family, (learnt, asked, count) in FAMILIES.items():
     where = torch.arange(128, 128 + count)[None]
     bill = pgm.load(f"austen/{family.lower()}").cost(half, where)
@@ -206,20 +200,24 @@ for family, (learnt, asked, count) in FAMILIES.items():
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# * **AR** pays for one position a call, because the keys and values of earlier positions are kept in a
-#   cache. It needs one call for every token.
+# * **AR** pays for one position a call, because the keys and values of earlier positions are
+#   kept in a cache. It needs one call for every token.
 # * **MDLM** needs few calls, but each one pays for the whole canvas.
-# * **PGM** needs equally few calls and pays for what is known and asked. It has no cache: when tokens are
-#   added, all known positions are encoded anew.
+# * **PGM** needs equally few calls and pays for what is known and asked. It has no cache: when
+#   tokens are added, all known positions are encoded anew.
 #
 # Much of the research on these models can be sorted by the question *what is wasted?*
 #
-# | waste | an answer | in this library |
-# |---|---|---|
-# | a call for every token | MDLM ([2406.07524](https://arxiv.org/abs/2406.07524)): several tokens a call | `pgm.MDLM` |
-# | steps | MaskGIT ([2202.04200](https://arxiv.org/abs/2202.04200)): the surest positions first, on a cosine schedule | `pgm.confidence()`, `pgm.cosine` |
-# | neighbours written together | Halton order ([2503.17076](https://arxiv.org/abs/2503.17076)): spread the positions out | `pgm.halton(16, 16)` |
-# | placeholders without information | PGM ([2505.18883](https://arxiv.org/abs/2505.18883)): read only what is known | `pgm.PGM` |
+# * **A call for every token.** MDLM ([2406.07524](https://arxiv.org/abs/2406.07524)) writes
+#   several tokens a call. Here: `pgm.MDLM`.
+# * **Steps.** MaskGIT ([2202.04200](https://arxiv.org/abs/2202.04200)) writes the surest
+#   positions first, few at the start and many at the end. Here: `pgm.confidence()` and
+#   `pgm.cosine`.
+# * **Errors of neighbours written together.** The Halton order
+#   ([2503.17076](https://arxiv.org/abs/2503.17076)) spreads them out. Here: `pgm.halton(16,
+#   16)`.
+# * **Placeholders that hold no information.** PGM
+#   ([2505.18883](https://arxiv.org/abs/2505.18883)) reads only what is known. Here: `pgm.PGM`.
 #
 # ## Three questions
 #
@@ -227,39 +225,47 @@ Markdown("\n".join(rows))
 #
 # **1. On a blank canvas, how many positions does PGM's encoder read?**
 #
-# <details><summary>256</summary>No. That is MDLM, which reads a placeholder at each unknown position.</details>
+# <details><summary>256</summary>No. That is MDLM, which reads a placeholder at each unknown
+# position.</details>
 # <details><summary>1</summary>Yes: the register. Nothing else is known.</details>
-# <details><summary>as many as are asked about</summary>No. Those go through the decoder.</details>
+# <details><summary>as many as are asked about</summary>No. Those go through the
+# decoder.</details>
 #
-# **2. Both models paint 256 pixels in 256 steps, one at a time, in a blind order. Is PGM's advantage in
-# positions larger or smaller than a factor of 2.5?**
+# **2. Both models paint 256 pixels in 256 steps, one at a time, in a blind order. How many
+# times more positions does MDLM process than PGM?**
 #
-# <details><summary>larger</summary>No. On average half of the canvas is known, so PGM processes about
-# 128 + 2 positions a step and MDLM 256: a factor just below 2.</details>
-# <details><summary>smaller</summary>Yes. On average half of the canvas is known, so the factor is just
-# below 2. The cosine schedule does better because most of its steps come early.</details>
+# <details><summary>about as many</summary>No. On average half of the canvas is unknown, and
+# PGM does not read that half.</details>
+# <details><summary>about 2 times</summary>Yes. On average half of the canvas is known: PGM
+# processes about 128 + 2 positions a step, MDLM 256.</details>
+# <details><summary>as many times as in the race above</summary>No. The race has a cosine
+# schedule, which takes most of its steps while little is known. That helps PGM
+# further.</details>
 #
 # **3. What changes in this bill if a larger network is used?**
 #
-# <details><summary>the positions</summary>No. Positions are counted, whatever happens to each.</details>
-# <details><summary>the FLOPs and the seconds</summary>Yes. That is why the player offers several
-# clocks.</details>
+# <details><summary>the positions</summary>No. Positions are counted, whatever happens to
+# each.</details>
+# <details><summary>the FLOPs and the seconds</summary>Yes. That is why the player offers
+# several clocks.</details>
 #
 # ## Where to go next
 #
-# * [01_masked_diffusion](01_masked_diffusion.ipynb): train a masked diffusion model in under a minute, in
-#   a world so small that every answer can be checked, and see where writing several tokens at once goes
-#   wrong.
-# * `make app`: the same player with all models and knobs, on
-#   [127.0.0.1:7860](http://127.0.0.1:7860/?tab=race&m=faces%2Fmdlm&vs=faces%2Fpgm&clock=flops&seed=1&order=halton&steps=16).
-#   The link opens a race with the seed of your portrait above.
+# * [01_masked_diffusion](01_masked_diffusion.ipynb): train a masked diffusion model in under a
+#   minute, in a world so small that every answer can be checked, and see where writing several
+#   tokens at once goes wrong.
+# * `make app`: the same player with all models and knobs. While it runs, [this link][race]
+#   opens a race with the seed of your portrait above.
 # * `python -m pgm_lite --help`: train, sample, evaluate, bench.
 #
-# One more to play with: a paragraph in the manner of Jane Austen, written in no particular order.
+# [race]: http://127.0.0.1:7860/?tab=race&m=faces%2Fmdlm&vs=faces%2Fpgm&clock=flops&seed=1&order=halton&steps=16
+#
+# One more to play with: a paragraph in the manner of Jane Austen, written in no particular
+# order.
 
 # %% picture="00_austen"
 pgm.show((TRACES / "austen-pgm.json").read_text(encoding="utf-8"))
 
 # %% [markdown]
-# ![Animation: characters of a text of 256 characters appear all over the
-# lines until it is complete.](images/00_austen.gif)
+# ![Animation: characters of a text of 256 characters appear all over the lines until it is
+# complete.](images/00_austen.gif)

@@ -14,12 +14,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import torch
 
 from pgm_lite.checkpoints import build
 from pgm_lite.core import Canvas, Conditional, Step, listed
 from pgm_lite.draw import categorical, rng
+from pgm_lite.models import MDLM, PGM
 from pgm_lite.net import Shape
 from pgm_lite.orders import random_order
 from pgm_lite.samplers import unmask
@@ -72,7 +74,8 @@ def compare(setting: Setting, *, runs: int = 5, seed: int = 0) -> list[Result]:
     shape = Shape(
         setting.vocab_size, 1, setting.positions, setting.width, setting.heads, setting.depth
     )
-    mdlm, pgm = build("mdlm", shape).eval(), build("pgm", shape).eval()
+    mdlm = cast("MDLM", build("mdlm", shape)).eval()
+    pgm = cast("PGM", build("pgm", shape)).eval()
     schedule = uniform(setting.positions, setting.steps)
 
     def gathered(model: Conditional) -> Iterator[Step]:
@@ -113,7 +116,6 @@ def compare(setting: Setting, *, runs: int = 5, seed: int = 0) -> list[Result]:
     ]
 
 
-@torch.no_grad()
 def draw_everywhere(
     model: Conditional, setting: Setting, schedule: tuple[int, ...], seed: int
 ) -> Iterator[Step]:
@@ -124,7 +126,8 @@ def draw_everywhere(
     order = torch.rand(setting.batch, setting.positions, generator=generator).argsort(1)
     rank = order.argsort(1)
     for done, count in zip(cumulative(schedule), schedule, strict=True):
-        log_probs = model.log_probs(canvas, everywhere)
+        with torch.no_grad():
+            log_probs = model.log_probs(canvas, everywhere)
         drawn = categorical(log_probs, rng=generator)
         chosen = (rank >= done) & (rank < done + count)
         where = listed(chosen)
@@ -149,7 +152,11 @@ def cumulative(schedule: tuple[int, ...]) -> list[int]:
 
 def report(setting: Setting, results: list[Result]) -> dict[str, object]:
     """Setting and results as plain data, for ``--json``."""
-    return {"setting": asdict(setting), "machine": machine(), "results": [asdict(r) for r in results]}
+    return {
+        "setting": asdict(setting),
+        "machine": machine(),
+        "results": [asdict(r) for r in results],
+    }
 
 
 def machine() -> dict[str, object]:

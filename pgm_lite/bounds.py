@@ -43,11 +43,14 @@ def held_out_bound(
     count, n = rows.shape
     device = rows.device
     # One stratum of u a row; rows of a batch have neighbouring u, so little padding is asked about.
-    u = (torch.arange(count, device=device) + torch.rand(count, generator=rng, device=device)) / count
+    u = (
+        torch.arange(count, device=device) + torch.rand(count, generator=rng, device=device)
+    ) / count
     unknown = (1 + (u * n).long()).clamp(max=n)
     shuffled = rows[torch.randperm(count, generator=rng, device=device)]
     nats: list[Tensor] = []
-    for tokens, counts in zip(shuffled.split(batch), unknown.split(batch), strict=True):
+    for start in range(0, count, batch):
+        tokens, counts = shuffled[start : start + batch], unknown[start : start + batch]
         place = torch.rand(tokens.shape, generator=rng, device=device).argsort(1).argsort(1)
         known = place >= counts[:, None]
         where = listed(~known)
@@ -67,7 +70,8 @@ def exact_likelihood(
 ) -> Bound:
     """The negative log-likelihood of an autoregressive model; ``forward`` gives its logits."""
     nats: list[Tensor] = []
-    for tokens in rows.split(batch):
+    for start in range(0, len(rows), batch):
+        tokens = rows[start : start + batch]
         log_probs = forward(tokens).double().log_softmax(-1)
         nats.append(-log_probs.gather(-1, tokens[..., None])[..., 0].mean(1))
     return summary(torch.cat(nats), exact=True)

@@ -80,9 +80,7 @@ def settled(sampler: Sampler, settings: Settings) -> dict[str, Value]:
             f"{sampler.name} has no knob {', '.join(unknown)}; its knobs are "
             f"{', '.join(sorted(known))}"
         )
-    return {
-        knob.name: knob.check(settings.get(knob.name, knob.default)) for knob in sampler.knobs
-    }
+    return {knob.name: knob.check(settings.get(knob.name, knob.default)) for knob in sampler.knobs}
 
 
 def watch(
@@ -205,9 +203,7 @@ def steered(
     """The model, labelled and guided as asked."""
     if not label:
         if guidance:
-            raise ValueError(
-                "guidance exaggerates a label; choose a label or set guidance to 0"
-            )
+            raise ValueError("guidance exaggerates a label; choose a label or set guidance to 0")
         return model
     if isinstance(model, AR):
         raise ValueError("the AR models here were trained without labels; leave the label out")

@@ -1,4 +1,4 @@
-"""Checkpoints: half-precision weights in a safetensors file, and a card in JSON that says all the rest."""
+"""Checkpoints: float16 weights in a safetensors file, and a card in JSON that says the rest."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
 from pgm_lite.models import AR, MDLM, PGM
 from pgm_lite.net import Shape
@@ -61,7 +61,13 @@ class Card(BaseModel):
     def shape(self) -> Shape:
         """The sizes of the network."""
         return Shape(
-            self.vocab_size, self.rows, self.columns, self.width, self.heads, self.depth, self.labels
+            self.vocab_size,
+            self.rows,
+            self.columns,
+            self.width,
+            self.heads,
+            self.depth,
+            self.labels,
         )
 
 
@@ -70,7 +76,7 @@ def build(family: str, shape: Shape, *, seed: int = 0) -> Model:
     if family not in FAMILIES:
         raise ValueError(f"unknown model {family!r}; the models are {', '.join(FAMILIES)}")
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.random.manual_seed(seed)
         return FAMILIES[family](shape)
 
 
@@ -99,14 +105,16 @@ def read_card(path: Path) -> Card:
 
 
 def read_checkpoint(folder: Path, name: str) -> tuple[Model, Card]:
-    """The network and card of ``name`` ("dataset/model") below ``folder``, in float32, for inference."""
+    """The network and card of ``name`` ("dataset/model") below ``folder``, for inference."""
     card_path, weights_path = folder / f"{name}.json", folder / f"{name}.safetensors"
     if not card_path.exists():
         present = ", ".join(names(folder)) or "none"
         raise ValueError(f"there is no checkpoint {name!r}; the checkpoints here are: {present}")
     card = read_card(card_path)
     if not weights_path.exists():
-        raise ValueError(f"the card of {name!r} is here but its weights, {weights_path.name}, are not")
+        raise ValueError(
+            f"the card of {name!r} is here but its weights, {weights_path.name}, are not"
+        )
     if (found := sha256(weights_path)) != card.weights_sha256:
         raise ValueError(
             f"the weights of {name!r} are not those of its card: sha256 {found[:12]}..., expected "

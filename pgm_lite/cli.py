@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -107,7 +113,7 @@ def sample(
         style="dim",
     )
     if html:
-        viz.save_html(trace, html)
+        viz.save_html(html, trace)
     if json:
         json.write_text(trace.to_json())
 
@@ -184,7 +190,9 @@ def shown(text: str, layout: "Layout") -> str:
     symbols = text.split() if " " in text.strip() else list(text)
     if layout.palette is not None:
         symbols = [f"[on {layout.palette[int(index)]}]  [/]" for index in symbols]
-    rows = [symbols[row * layout.columns : (row + 1) * layout.columns] for row in range(layout.rows)]
+    rows = [
+        symbols[row * layout.columns : (row + 1) * layout.columns] for row in range(layout.rows)
+    ]
     return "\n".join(("" if layout.palette else " ").join(row) for row in rows)
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 NOBODY = -1
-"""The entry of a ragged ``where`` that asks about no position at all."""
+"""The entry of a ragged ``where`` that asks about no position."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,9 +171,7 @@ class Priced(Protocol):
 class Conditional(Priced, Protocol):
     """A model of any unknown position given the known ones: MDLM, PGM, the exact oracles."""
 
-    def log_probs(
-        self, canvas: Canvas, where: Int[Tensor, "b q"]
-    ) -> Float[Tensor, "b q v"]:
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """Log-probabilities (nats) at ``where``; answers at ``NOBODY`` mean nothing."""
         ...
 
@@ -185,7 +183,7 @@ class NextToken(Priced, Protocol):
     def next_log_probs(
         self, canvas: Canvas, position: int, memory: object | None
     ) -> tuple[Float[Tensor, "b v"], object]:
-        """Log-probabilities (nats) at ``position`` given the tokens before it, and the new memory."""
+        """Log-probabilities (nats) at ``position`` given all before it, and the new memory."""
         ...
 
 

@@ -56,7 +56,7 @@ def categorical(
     return torch.searchsorted(function, threshold, right=True)[..., 0]
 
 
-class _Wrapper:
+class Reshaped:
     """Asks ``model`` and reshapes its answer; a ``Conditional`` or ``NextToken`` as it is."""
 
     __slots__ = ()
@@ -93,12 +93,12 @@ class _Wrapper:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tempered(_Wrapper):
+class Tempered(Reshaped):
     """``model`` with every probability raised to 1 / ``temperature`` and normalised again.
 
-    Temperature 0 takes the likeliest token; tokens that tie for it share the probability. A
-    sighted order scores the reshaped law: the lower the temperature, the more positions tie at
-    certainty (and at 0 all do), which leaves the choice among them to chance.
+    Temperature 0 takes the likeliest token; tokens that tie for it share the probability. Sighted
+    orders look through this wrapper at the model's own law: scored after a low temperature, most
+    positions would tie at certainty and the order would be lost.
     """
 
     model: Conditional | NextToken
@@ -126,7 +126,7 @@ class Tempered(_Wrapper):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TopP(_Wrapper):
+class TopP(Reshaped):
     """``model`` with only the likeliest tokens whose probabilities first reach ``p`` together.
 
     Nucleus sampling (arXiv 1904.09751). The token that crosses ``p`` is kept, and so is every
@@ -157,7 +157,7 @@ class TopP(_Wrapper):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TopK(_Wrapper):
+class TopK(Reshaped):
     """``model`` with only the ``k`` likeliest tokens and those that tie with the last one."""
 
     model: Conditional | NextToken

@@ -28,7 +28,9 @@ def evaluate(
     data = catalog.dataset(dataset)
     names = catalog.checkpoint_names(dataset)
     if not names:
-        raise ValueError(f"there is no checkpoint of {dataset}; train one: python -m pgm_lite train")
+        raise ValueError(
+            f"there is no checkpoint of {dataset}; train one: python -m pgm_lite train"
+        )
     budget = Budget(samples, min(steps, data.seq_len), rows, seed)
     return [row(name, budget) for name in names]
 

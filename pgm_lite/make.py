@@ -1,8 +1,7 @@
-"""Make a checkpoint: train a family on a data set, measure it on held-out rows, write weights and card."""
+"""Make a checkpoint: train a family on a data set, measure it, write weights and card."""
 
 import platform
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -72,7 +71,7 @@ def make(
         library="0.1.0",
         dataset=dataset.name,
         family=family,
-        **{key: value for key, value in asdict(network.shape).items()},
+        **asdict(network.shape),
         parameters=sum(p.numel() for p in network.parameters()),
         objective=OBJECTIVES[family].name,
         data_sha256=dataset.fingerprint(),
@@ -144,7 +143,7 @@ def commit() -> str:
     here = Path(__file__).parent
     try:
         return subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
             cwd=here,
             capture_output=True,
             text=True,

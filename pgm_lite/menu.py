@@ -102,9 +102,7 @@ def run_unmask(request: Request) -> Iterator[Step]:
 def run_ancestral(request: Request) -> Iterator[Step]:
     """``ancestral`` with the steps of the request."""
     model = cast("Conditional", request.model)
-    return ancestral(
-        model, request.canvas, steps=request.number("steps"), rng=rng(request.seed)
-    )
+    return ancestral(model, request.canvas, steps=request.number("steps"), rng=rng(request.seed))
 
 
 def run_autoregress(request: Request) -> Iterator[Step]:

@@ -121,7 +121,12 @@ class FeedForward(nn.Module):
         nn.init.zeros_(self.fall.weight)
 
     def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        return self.fall(F.relu(self.rise(x)).square())
+        """Position by position, four times as wide in between."""
+        risen = self.rise(x)
+        if torch.is_grad_enabled():
+            return self.fall(F.relu(risen).square())
+        # In place: fresh pages for the widest tensors cost a quarter of a full-length pass.
+        return self.fall(risen.relu_().square_())
 
 
 class Block(nn.Module):
@@ -186,6 +191,7 @@ class Embedding(nn.Module):
         positions: Int[Tensor, "... n"],
         label: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n d"]:
+        """The first hidden state of each token."""
         x = self.token(tokens) + self.position(positions)
         return F.layer_norm(self.add_label(x, label), (x.shape[-1],))
 
@@ -226,7 +232,7 @@ class LabelEmbedding(nn.Module):
 
 def split(x: Float[Tensor, "b n d"], heads: int) -> Float[Tensor, "b h n e"]:
     """Channels to heads."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
 
 
 def merge(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:

@@ -33,7 +33,9 @@ class Loss(Protocol):
         *,
         t: Float[Tensor, " b"],
         rng: torch.Generator,
-    ) -> Float[Tensor, " b"]: ...
+    ) -> Float[Tensor, " b"]:
+        """The loss of each row."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

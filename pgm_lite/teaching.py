@@ -1,4 +1,4 @@
-"""What the notebooks need for exercises: a check that says what already holds and what does not."""
+"""The checker of the notebooks' exercises: it says what holds and what does not yet."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Verdict:
 def check(claims: Mapping[str, Callable[[], bool]]) -> Verdict:
     """Test claims about a reader's answer in order, up to the first that does not hold.
 
-    Later claims may rely on earlier ones, so they wait. A claim whose test raises does not hold,
-    whatever was raised: the code under test is the reader's, and its error is shown in the line.
+    Later claims may rely on earlier ones, so they wait. A claim whose test raises does not
+    hold, whatever was raised: the code is the reader's, and its error is shown in the line.
     """
     if not claims:
         raise ValueError("a check needs at least one claim; got none")

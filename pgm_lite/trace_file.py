@@ -174,9 +174,7 @@ def _check_event(event: Event, file: TraceFile, place: str) -> None:
     _check_position(position, file, place)
     expected = EVENTS[str(kind)]
     if len(rest) != len(expected):
-        raise _fault(
-            place, f"{event!r} should be [position, {', '.join((repr(kind), *expected))}]"
-        )
+        raise _fault(place, f"{event!r} should be [position, {', '.join((repr(kind), *expected))}]")
     for name, value in zip(expected, rest, strict=True):
         if name == "token":
             _check_token(value, file, place)

@@ -18,7 +18,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from pgm_lite.objectives import Objective, stratified
+from pgm_lite.objectives import Network, Objective, stratified
 from pgm_lite.recipes import Recipe
 
 
@@ -30,9 +30,7 @@ class Split(Protocol):
         """How many rows there are."""
         ...
 
-    def batch(
-        self, indices: Int[Tensor, " b"]
-    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+    def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
         """Tokens and labels of some rows."""
         ...
 
@@ -82,20 +80,29 @@ class Run:
         self, network: nn.Module, recipe: Recipe, folder: Path | None, *, compiled: bool
     ) -> None:
         self.network, self.recipe, self.folder = network, recipe, folder
-        self.accelerator = Accelerator(mixed_precision=precision(), step_scheduler_with_optimizer=False)
+        self.accelerator = Accelerator(
+            mixed_precision=precision(), step_scheduler_with_optimizer=False
+        )
         average = averaging(recipe.ema)
         self.ema = AveragedModel(network, multi_avg_fn=average).to(self.accelerator.device)
-        self.model = self.accelerator.prepare_model(network)
-        self.forward = torch.compile(self.model) if compiled else self.model
-        self.optimizers = [
-            self.accelerator.prepare_optimizer(each) for each in optimizers(network, recipe)
-        ]
+        self.model: nn.Module = self.accelerator.prepare_model(network)
+        compile_: Callable[[nn.Module], Network] = torch.compile
+        self.forward: Network = compile_(self.model) if compiled else self.model
+        plain = optimizers(network, recipe)
+        self.optimizers = [self.accelerator.prepare_optimizer(each) for each in plain]
         self.clock = Clock()
         self.accelerator.register_for_checkpointing(self.ema, self.clock)
         self.resume()
+        # After resuming, which puts new groups in the place of the old ones.
+        self.groups: list[dict[str, Any]] = [g for each in plain for g in each.param_groups]
 
     def loop(
-        self, objective: Objective, split: Split, seed: int, save_every: float, report_every: int
+        self,
+        objective: Objective,
+        split: Split,
+        seed: int,
+        save_every: float,
+        report_every: int,
     ) -> Iterator[Progress]:
         """The training loop proper."""
         recipe, clock = self.recipe, self.clock
@@ -129,9 +136,8 @@ class Run:
         tokens, label = split.batch(torch.randint(split.rows, (recipe.batch,), generator=rng))
         label = dropped(label, rng=rng).to(device)
         device_rng = torch.Generator(device).manual_seed(spread + 1)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate(self.clock.step, recipe)
+        for group in self.groups:
+            group["lr"] = group["peak"] * rate(self.clock.step, recipe)
         with self.accelerator.autocast():
             loss = objective.loss(
                 self.forward,
@@ -198,7 +204,7 @@ class Clock:
 
 
 def optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices between hidden states, AdamW for embeddings, heads, norms and biases."""
+    """Muon for the matrices between hidden states, AdamW for all else."""
     if not hasattr(torch.optim, "Muon"):
         raise ValueError(
             f"training needs torch.optim.Muon, which came with torch 2.9; this is torch "
@@ -222,10 +228,13 @@ def optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer
     return [muon, adam]
 
 
-def averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
-    """Exponential averaging whose decay grows to ``decay``, so that the first weights are forgotten."""
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
-    def average(mean: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+
+def averaging(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Exponential averaging whose decay grows to ``decay``: the first weights are forgotten."""
+
+    def average(mean: Tensors, current: Tensors, count: Tensor | int) -> None:
         weight = 1 - min(decay, (1 + float(count)) / (10 + float(count)))
         for old, new in zip(mean, current, strict=True):
             old.lerp_(new.to(old.dtype), weight)

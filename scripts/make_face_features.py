@@ -74,9 +74,7 @@ def main() -> None:
     trained = VALIDATION.start - HELD_BACK
     steps, step = EPOCHS * (trained // BATCH), 0
     for epoch in range(EPOCHS):
-        for rows in torch.randperm(trained, generator=rng)[: trained // BATCH * BATCH].split(
-            BATCH
-        ):
+        for rows in torch.randperm(trained, generator=rng)[: trained // BATCH * BATCH].split(BATCH):
             optimiser.param_groups[0]["lr"] = PEAK_RATE * math.cos(math.pi / 2 * step / steps)
             loss, _ = losses(rows)
             optimiser.zero_grad()
@@ -86,9 +84,7 @@ def main() -> None:
         with torch.no_grad():
             loss, right = losses(torch.arange(trained, VALIDATION.start))
         shown = " ".join(f"{share:.3f}" for share in right.tolist())
-        sys.stdout.write(
-            f"epoch {epoch + 1}: loss {loss.item():.3f}, held-back right {shown}\n"
-        )
+        sys.stdout.write(f"epoch {epoch + 1}: loss {loss.item():.3f}, held-back right {shown}\n")
 
     with torch.no_grad():
         features = torch.cat([network(rows) for rows in tokens.split(512)])

@@ -118,8 +118,7 @@ def nearest(colours: Pixels, palette: Pixels) -> NDArray[np.uint8]:
 def attributes(options: list[Options]) -> tuple[dict[str, tuple[str, ...]], NDArray[np.int8]]:
     """Names and values of the steering attributes, and the value index of every portrait."""
     values = {
-        name: tuple(dict.fromkeys(names.values()))
-        for name, (_, names) in COLOUR_ATTRIBUTES.items()
+        name: tuple(dict.fromkeys(names.values())) for name, (_, names) in COLOUR_ATTRIBUTES.items()
     }
     values |= dict.fromkeys(OPTIONAL, ("no", "yes"))
     labels = [

@@ -2,8 +2,8 @@
 
     python scripts/make_notebooks.py [NAME ...]
 
-A code cell whose header carries picture="NAME" ends with a player or a plotly figure; what it shows
-is saved as notebooks/images/NAME.gif or NAME.png, for places where nothing runs.
+A code cell whose header carries picture="NAME" ends with a player or a plotly figure; what
+it shows is saved as notebooks/images/NAME.gif or NAME.png, for places where nothing runs.
 """
 
 import argparse
@@ -23,15 +23,17 @@ from PIL import Image
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 IMAGES = NOTEBOOKS / "images"
 
-# Runs in the kernel right after a picture's cell, where `_` is what the cell displayed.
+# Runs in the kernel right after a picture's cell; Out holds what cells displayed.
 SAVE = """
 import json as _json
 from pgm_lite.viz import save_gif as _save_gif
-if hasattr(_, "to_plotly_json"):
-    open({figure!r}, "w").write(_.to_json())
+_last = list(Out.values())[-1]
+if hasattr(_last, "to_plotly_json"):
+    open({figure!r}, "w").write(_last.to_json())
 else:
-    _shown = {{n: _json.dumps(t) for n, t in zip(_.trace["names"], _.trace["traces"])}}
-    _save_gif({gif!r}, _shown, clock=_.trace["clock"])
+    _traces = zip(_last.trace["names"], _last.trace["traces"])
+    _shown = {{name: _json.dumps(trace) for name, trace in _traces}}
+    _save_gif({gif!r}, _shown, clock=_last.trace["clock"])
 """
 
 
@@ -79,7 +81,9 @@ def strip(notebook: nbformat.NotebookNode) -> None:
     """Leave out what differs between two runs or belongs to this machine."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3", "language": "python", "name": "python3"
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
     }
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
@@ -109,8 +113,8 @@ def draw(figure: Path) -> None:
         page.set_content("<!doctype html><div id='figure' style='width:760px'></div>")
         page.add_script_tag(content=get_plotlyjs())
         page.evaluate(
-            "figure => Plotly.newPlot('figure', figure.data, figure.layout,"
-            " {staticPlot: true})", drawn
+            "figure => Plotly.newPlot('figure', figure.data, figure.layout, {staticPlot: true})",
+            drawn,
         )
         picture = page.locator("#figure").screenshot()
         browser.close()

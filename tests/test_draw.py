@@ -46,36 +46,30 @@ def test_tokens_of_probability_zero_are_never_drawn() -> None:
     assert int(seen.sum()) == 1_000_000
     many = torch.full((1000,), -INF)
     many[::7] = 0.0
-    assert (drawn(many, 1_000_000, seed=1) % 7 == 0).all()
-
-
-class Fixed(torch.Generator):
-    """A generator of which only the place is asked."""
+    assert (drawn(many, 2_000, seed=1) % 7 == 0).all()
 
 
 @pytest.mark.parametrize("u", [0.0, 0.25, 0.5, 1 - 2**-53])
 def test_the_ends_of_the_uniform_number(u: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "rand", lambda *size, **how: torch.full(size[0], u, dtype=torch.float64))
+    monkeypatch.setattr(
+        torch, "rand", lambda *size, **how: torch.full(size[0], u, dtype=torch.float64)
+    )
     weights = torch.tensor([0.0, 0.25, 0.25, 0.0, 0.5, 0.0]).log()
-    expected = {0.0: 1, 0.25: 2, 0.5: 4}.get(u, 4)
+    expected = {0.0: 1, 0.25: 2, 0.5: 4, 1 - 2**-53: 4}[u]
     assert int(categorical(weights, rng=rng(0))) == expected
     thirds = torch.tensor([1 / 3] * 3 + [0.0] * 3, dtype=torch.float64).log()
     assert int(categorical(thirds, rng=rng(0))) in (0, 1, 2)
 
 
 def test_rare_tokens_are_drawn_as_often_as_they_should() -> None:
-    """10,000 tokens share 1e-3; a 24-bit uniform would still see them, but not each of them."""
-    rare = 10_000
-    p = torch.cat([torch.tensor([0.999]), torch.full((rare,), 1e-3 / rare)]).double()
-    count = 400_000
-    function = drawn(p.log(), 1)  # warms nothing up: one draw is one token
-    assert function.shape == (1,)
+    """1,000 tokens share one thousandth; low precision starves such tails."""
+    p = torch.cat([torch.tensor([0.999]), torch.full((1_000,), 1e-6)]).double()
+    source = rng(5)
     hits = sum(
-        int((categorical(p.log().expand(20_000, -1), rng=rng(seed)) > 0).sum())
-        for seed in range(count // 20_000)
+        int((categorical(p.log().expand(2_000, -1), rng=source) > 0).sum()) for _ in range(40)
     )
-    # Poisson with mean 400: five standard deviations are 100.
-    assert abs(hits - 400) < 100
+    # Binomial with mean 80 and standard deviation 8.9: off by 45 once in two million runs.
+    assert abs(hits - 80) < 45
 
 
 def test_probabilities_below_single_precision_survive() -> None:
@@ -117,7 +111,11 @@ class Fixture:
 
 
 def answer(model: Conditional) -> list[float]:
-    return model.log_probs(Canvas.blank(1, 1), torch.zeros(1, 1, dtype=torch.long)).exp().tolist()[0][0]
+    return (
+        model.log_probs(Canvas.blank(1, 1), torch.zeros(1, 1, dtype=torch.long))
+        .exp()
+        .tolist()[0][0]
+    )
 
 
 GIVEN = Fixture(0.4, 0.1, 0.2, 0.3, 0.0)
@@ -173,14 +171,17 @@ def test_top_k(k: int, kept: list[float]) -> None:
 def test_wrappers_nest_in_the_order_written() -> None:
     sharp_then_cut = answer(TopP(Tempered(GIVEN, 0.5), 0.6))
     assert sharp_then_cut == pytest.approx([16 / 25, 0, 0, 9 / 25, 0])
-    cut_then_sharp = answer(Tempered(TopP(GIVEN, 0.9), 0.5))
+    cut_then_sharp = answer(Tempered(TopP(GIVEN, 0.85), 0.5))
     assert cut_then_sharp == pytest.approx([16 / 29, 0, 4 / 29, 9 / 29, 0])
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Tempered(GIVEN, -0.1), "temperature must be 0 .* or more, and finite; got -0.1"),
+        (
+            lambda: Tempered(GIVEN, -0.1),
+            "temperature must be 0 .* or more, and finite; got -0.1",
+        ),
         (lambda: Tempered(GIVEN, INF), "finite; got inf"),
         (lambda: Tempered(GIVEN, float("nan")), "finite; got nan"),
         (lambda: TopP(GIVEN, 0), "more than 0 and at most 1; got 0"),
@@ -208,3 +209,24 @@ def test_wrappers_are_what_they_wrap() -> None:
             wrap(ar).log_probs(canvas, where)
         with pytest.raises(ValueError, match="MDLM has no next token.*unmask or ancestral"):
             wrap(mdlm).next_log_probs(canvas, 0, None)
+
+
+def test_orders_look_through_the_temperature_at_the_models_own_law() -> None:
+    """At temperature 0 every draw is certain; the order must still be that of the model's confidence."""
+    from pgm_lite.oracle import joint_table
+    from pgm_lite.orders import confidence
+    from pgm_lite.samplers import unmask
+
+    # Independent positions whose likeliest tokens have probability .6, .9 and .7.
+    table = torch.einsum(
+        "a,b,c->abc", *(torch.tensor([p, 1 - p], dtype=torch.float64) for p in (0.6, 0.9, 0.7))
+    )
+    for seed in range(5):
+        steps = unmask(
+            Tempered(joint_table(table), 0.0),
+            Canvas.blank(1, 3),
+            schedule=(1, 1, 1),
+            order=confidence(),
+            rng=rng(seed),
+        )
+        assert [int(step.written[0].nonzero()) for step in steps] == [1, 2, 0]

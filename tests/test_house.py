@@ -88,9 +88,7 @@ def test_nothing_is_left_unfinished(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     words = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XXX|NotImplemented" + r"Error)\b")
     assert words.findall(text) == []
-    asserts = [
-        node.lineno for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Assert)
-    ]
+    asserts = [node.lineno for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Assert)]
     assert asserts == [], "users are owed a ValueError that says what to do"
 
 

@@ -28,9 +28,7 @@ def real(name: str, split: str = "test", rows: int = ROWS) -> Tensor:
 
 def noisy(tokens: Tensor, rate: float, vocab_size: int) -> Tensor:
     replaced = torch.rand(tokens.shape, generator=rng(1)) < rate
-    return torch.where(
-        replaced, torch.randint(vocab_size, tokens.shape, generator=rng(2)), tokens
-    )
+    return torch.where(replaced, torch.randint(vocab_size, tokens.shape, generator=rng(2)), tokens)
 
 
 @pytest.mark.parametrize("name", ["shidoku", "faces", "austen"])
@@ -179,9 +177,7 @@ def test_words_that_a_window_may_have_cut_are_left_out() -> None:
 
 def test_the_packed_7_gram_agrees_with_the_plain_one() -> None:
     """Dictionaries and recursion against sorted packed integers, order 4."""
-    train = torch.randint(5, (600,), generator=rng(3)) * torch.randint(
-        2, (600,), generator=rng(4)
-    )
+    train = torch.randint(5, (600,), generator=rng(3)) * torch.randint(2, (600,), generator=rng(4))
     asked = torch.randint(5, (3, 12), generator=rng(5))
     longest, symbols = 4, train.tolist()
     follows: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)

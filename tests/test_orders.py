@@ -147,7 +147,9 @@ def test_the_scope_of_sighted_blocks() -> None:
 def test_the_three_scores() -> None:
     laws = torch.tensor([[[0.5, 0.5, 0.0], [0.6, 0.2, 0.2], [0.59, 0.41, 0.0]]]).double()
     logs = laws.log()
-    assert confidence().score(logs)[0].tolist() == pytest.approx([math.log(p) for p in (0.5, 0.6, 0.59)])
+    assert confidence().score(logs)[0].tolist() == pytest.approx(
+        [math.log(p) for p in (0.5, 0.6, 0.59)]
+    )
     spread = [
         -math.log(2),
         0.6 * math.log(0.6) + 0.4 * math.log(0.2),
@@ -156,7 +158,11 @@ def test_the_three_scores() -> None:
     assert entropy().score(logs)[0].tolist() == pytest.approx(spread)
     assert margin().score(logs)[0].tolist() == pytest.approx([0, 0.4, 0.18])
     # They differ: confidence and margin prefer the second position, entropy the third.
-    assert [int(order().score(logs).argmax()) for order in (confidence, entropy, margin)] == [1, 2, 1]
+    assert [int(order().score(logs).argmax()) for order in (confidence, entropy, margin)] == [
+        1,
+        2,
+        1,
+    ]
     one_letter = torch.zeros(1, 2, 1)
     assert margin().score(one_letter).tolist() == [[1.0, 1.0]]
 
@@ -175,7 +181,12 @@ def test_the_best_scores_are_chosen_blocks_first_and_nobody_never() -> None:
 
 
 def test_names_say_how_an_order_was_made() -> None:
-    made = [halton(2, 3), halton(2, 3, roll=True), blocks(4, confidence()), blocks(2, random_order())]
+    made = [
+        halton(2, 3),
+        halton(2, 3, roll=True),
+        blocks(4, confidence()),
+        blocks(2, random_order()),
+    ]
     assert [order.name for order in made] == [
         "halton(2, 3)",
         "halton(2, 3, roll=True)",

@@ -43,7 +43,9 @@ def test_cosine_with_a_step_for_every_position_writes_one_at_a_time() -> None:
 @pytest.mark.parametrize("schedule", [uniform, cosine])
 @pytest.mark.parametrize("steps", [0, -1, 11])
 def test_too_few_or_too_many_steps(schedule: object, steps: int) -> None:
-    with pytest.raises(ValueError, match=f"10 positions can be written in 1 to 10 steps; got {steps}"):
+    with pytest.raises(
+        ValueError, match=f"10 positions can be written in 1 to 10 steps; got {steps}"
+    ):
         schedule(10, steps)
 
 

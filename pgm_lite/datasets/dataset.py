@@ -29,9 +29,7 @@ class Split(Protocol):
         """Every token of the split as it lies in memory, for judges and fingerprints."""
         ...
 
-    def batch(
-        self, indices: Int[Tensor, " b"]
-    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+    def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
         """The sequences at ``indices`` and their labels, one column an attribute."""
         ...
 
@@ -56,9 +54,7 @@ class Rows:
         """Number of sequences."""
         return self.stored.shape[0]
 
-    def batch(
-        self, indices: Int[Tensor, " b"]
-    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+    def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
         """The sequences at ``indices`` and their labels."""
         _check_indices(indices, self.rows)
         return self.stored[indices].long(), self.labels[indices].long()
@@ -82,9 +78,7 @@ class Stream:
         """Number of windows."""
         return max(0, (self.stored.shape[0] - self.seq_len) // self.stride + 1)
 
-    def batch(
-        self, indices: Int[Tensor, " b"]
-    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+    def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
         """The windows at ``indices``; a text has no labels, so their second axis is empty."""
         _check_indices(indices, self.rows)
         where = indices[:, None] * self.stride + torch.arange(self.seq_len)
@@ -146,8 +140,7 @@ class Dataset:
         for name, value in chosen.items():
             if name not in known:
                 raise ValueError(
-                    f"{self.name} has no attribute {name!r}; "
-                    f"{_choices(tuple(known), 'attributes')}"
+                    f"{self.name} has no attribute {name!r}; {_choices(tuple(known), 'attributes')}"
                 )
             if value not in known[name]:
                 raise ValueError(

@@ -50,9 +50,7 @@ def _text8(folder: Path) -> Dataset:
         text = packed.read("text8")
     found = hashlib.sha1(text, usedforsecurity=False).hexdigest()
     if found != TEXT_SHA1:
-        raise ValueError(
-            f"text8 in {archive} has sha1 {found}, expected {TEXT_SHA1}; delete it"
-        )
+        raise ValueError(f"text8 in {archive} has sha1 {found}, expected {TEXT_SHA1}; delete it")
     tokens = stored_tokens(text, ALPHABET)
     first, second = len(tokens) * 90 // 100, len(tokens) * 95 // 100
     splits = text_splits(tokens[:first], tokens[first:second], tokens[second:], SEQ_LEN)

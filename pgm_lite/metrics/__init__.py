@@ -31,8 +31,7 @@ def judge(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
     """Every figure this data set's judge knows, for a batch of finished sequences."""
     if dataset.name not in _JUDGES:
         raise ValueError(
-            f"no judge for the data set {dataset.name!r}; there are judges for "
-            f"{', '.join(_JUDGES)}"
+            f"no judge for the data set {dataset.name!r}; there are judges for {', '.join(_JUDGES)}"
         )
     if samples.ndim != 2 or samples.shape[1] != dataset.seq_len or len(samples) == 0:
         raise ValueError(

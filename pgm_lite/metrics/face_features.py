@@ -52,9 +52,7 @@ class FaceFeatures(nn.Module):
 def face_features() -> FaceFeatures:
     """The trained network that ships with the data."""
     network = FaceFeatures()
-    network.load_state_dict(
-        {k: v.float() for k, v in load(asset(WEIGHTS).read_bytes()).items()}
-    )
+    network.load_state_dict({k: v.float() for k, v in load(asset(WEIGHTS).read_bytes()).items()})
     return network.requires_grad_(requires_grad=False).eval()
 
 

@@ -42,9 +42,7 @@ def judge_faces(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
     figures = {part: share(found) for part, found in passed.items()}
     figures |= {
         "all_parts": share(torch.stack(list(passed.values())).all(0)),
-        "frechet": frechet_distance(
-            face_features().standard(samples), _training_features(dataset)
-        ),
+        "frechet": frechet_distance(face_features().standard(samples), _training_features(dataset)),
         "frechet_real": _real_frechet(dataset, len(samples)),
         "novelty": share(apart > 0),
         "nearest": apart.mean().item(),

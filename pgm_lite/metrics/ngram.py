@@ -70,9 +70,7 @@ class NGram:
             seen = _look_up(order.contexts, order.seen, grams >> BITS)
             kinds = _look_up(order.contexts, order.kinds, grams >> BITS)
             here = prob[:, n - 1 :]
-            here[:] = np.where(
-                seen > 0, (count + kinds * here) / np.maximum(seen + kinds, 1), here
-            )
+            here[:] = np.where(seen > 0, (count + kinds * here) / np.maximum(seen + kinds, 1), here)
         return torch.as_tensor(np.log(prob))
 
     def bits(self, samples: Int[Tensor, "b n"]) -> float:

@@ -23,17 +23,13 @@ FIGURES: dict[str, Figure] = {
         "share", "higher", "grids whose rows, columns and boxes hold all four digits"
     ),
     "coverage": Figure("grids of 288", "higher", "different valid grids reached"),
-    "total_variation": Figure(
-        "0 to 1", "lower", "distance to the uniform law over the 288 grids"
-    ),
+    "total_variation": Figure("0 to 1", "lower", "distance to the uniform law over the 288 grids"),
     "noise_floor": Figure(
         "0 to 1", "reference", "total variation expected of as many exact samples"
     ),
     # faces
     "eyes": Figure("share", "higher", "samples whose eyes have a shape some training face has"),
-    "mouth": Figure(
-        "share", "higher", "samples whose mouth has a shape some training face has"
-    ),
+    "mouth": Figure("share", "higher", "samples whose mouth has a shape some training face has"),
     "hair": Figure("share", "higher", "samples whose top of the head has a known shape"),
     "clothes": Figure("share", "higher", "samples whose shoulders have a known shape"),
     "skin": Figure("share", "higher", "samples whose cheeks and nose are all one skin tone"),
@@ -45,9 +41,7 @@ FIGURES: dict[str, Figure] = {
         "features", "reference", "the same of as many real test faces, 600 at most"
     ),
     "novelty": Figure("share", "match", "samples that are no training face, cell for cell"),
-    "nearest": Figure(
-        "cells of 256", "match", "cells in which the nearest training face differs"
-    ),
+    "nearest": Figure("cells of 256", "match", "cells in which the nearest training face differs"),
     "distinct": Figure("share", "higher", "different samples among the samples"),
     "entropy": Figure("nats", "match", "entropy of the symbols inside one sample, averaged"),
     "entropy_real": Figure("nats", "reference", "the same of the real test split"),
@@ -56,9 +50,7 @@ FIGURES: dict[str, Figure] = {
     "new_words": Figure(
         "share", "match", "different words that do not occur in the training split"
     ),
-    "ngram_bits": Figure(
-        "bits/char", "match", "the samples under a 7-gram of the training split"
-    ),
+    "ngram_bits": Figure("bits/char", "match", "the samples under a 7-gram of the training split"),
     "ngram_bits_real": Figure("bits/char", "reference", "the same of the real test split"),
     "distinct_3": Figure("share", "match", "different runs of three words among all such runs"),
     "copied": Figure("share", "lower", "runs of 36 characters found in the training split"),

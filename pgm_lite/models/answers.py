@@ -1,4 +1,4 @@
-"""What every model does to its answers: gather the positions asked about, carry over known tokens, bill."""
+"""What every model does with its answers: gather what was asked, carry over, bill."""
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +16,7 @@ def gather_positions(x: Float[Tensor, "b n d"], where: Int[Tensor, "b q"]) -> Te
 def carry_over(
     log_probs: Float[Tensor, "b q v"], canvas: Canvas, where: Int[Tensor, "b q"]
 ) -> Float[Tensor, "b q v"]:
-    """Certainty about known positions: log-probability 0 on their token, minus infinity elsewhere."""
+    """Certainty about known positions: log-probability 0 on their token, elsewhere -inf."""
     known = canvas.known.gather(1, where.clamp(min=0)) & (where >= 0)
     if not known.any():
         return log_probs
@@ -34,6 +34,4 @@ def bill(
 ) -> Cost:
     """One call for each row that is asked about something, nothing for the others."""
     busy = (asked > 0).long().cpu()
-    return Cost(
-        busy, busy * encoder.cpu(), busy * decoder.cpu(), busy * flops.double().cpu()
-    )
+    return Cost(busy, busy * encoder.cpu(), busy * decoder.cpu(), busy * flops.double().cpu())

@@ -39,9 +39,7 @@ class Labelled:
     model: Steerable
     label: Int[Tensor, " a"]
 
-    def log_probs(
-        self, canvas: Canvas, where: Int[Tensor, "b q"]
-    ) -> Float[Tensor, "b q v"]:
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """Log-probabilities given the label."""
         return self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
 
@@ -52,7 +50,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guided:
-    """Classifier-free guidance: the label's influence exaggerated by ``scale``; two calls a step."""
+    """Classifier-free guidance: the label exaggerated by ``scale``; two calls a step."""
 
     model: Steerable
     label: Int[Tensor, " a"]
@@ -64,9 +62,7 @@ class Guided:
                 f"the guidance scale must be 0 (plain conditioning) or more; got {self.scale}"
             )
 
-    def log_probs(
-        self, canvas: Canvas, where: Int[Tensor, "b q"]
-    ) -> Float[Tensor, "b q v"]:
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """(1 + scale) * conditional - scale * unconditional, normalised."""
         with_label = self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
         without = self.model.log_probs(canvas, where)

@@ -121,7 +121,7 @@ class PGM(nn.Module):
         for block in self.encoder:
             x, _ = block(x, turning, bias=bias)
         # One product makes the keys and values of all layers.
-        weights = torch.cat([layer.weight for layer in self.key_values])
+        weights = torch.cat([layer.get_parameter("weight") for layer in self.key_values])
         projected = F.linear(self.encoded_norm(x), weights)
         layers = projected.chunk(len(self.key_values), dim=-1)
         return [keys_values(layer, self.shape.heads, turning) for layer in layers]

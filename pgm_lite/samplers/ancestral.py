@@ -48,11 +48,9 @@ def _ancestral(
             idle += 1
             continue
         where = listed(flips)
-        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        laws, cost = ask(model, canvas, where).laws, model.cost(canvas, where)
         draws = draw_at(where, laws, rng=rng)
-        when = f"step {index} of {steps}" + (
-            f" ({idle} before it wrote nothing)" if idle else ""
-        )
+        when = f"step {index} of {steps}" + (f" ({idle} before it wrote nothing)" if idle else "")
         step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=when)
         canvas, idle = step.canvas, 0
         yield step

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional, Cost, Step, positions_mask, scatter
-from pgm_lite.draw import categorical, entropy_of, law
+from pgm_lite.draw import Reshaped, categorical, entropy_of, law
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +27,24 @@ class Draws:
         )
 
 
-def ask(
-    model: Conditional, canvas: Canvas, where: Int[Tensor, "b q"]
-) -> Float[Tensor, "b q v"]:
-    """The model's laws at ``where`` in float64; where nobody is asked, the uniform law."""
-    answers = model.log_probs(canvas, where)
-    return law(answers.masked_fill((where < 0)[..., None], 0.0))
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """A model's laws at some positions, float64: its ``own``, and those to draw from.
+
+    They differ where temperature, top-p or top-k reshape the draw; orders score the model's own.
+    """
+
+    own: Float[Tensor, "b q v"]
+    laws: Float[Tensor, "b q v"]
+
+
+def ask(model: Conditional, canvas: Canvas, where: Int[Tensor, "b q"]) -> Answers:
+    """The model's answers at ``where``; where nobody is asked, the uniform law."""
+    if isinstance(model, Reshaped) and isinstance(model.model, Conditional):
+        inner = ask(model.model, canvas, where)
+        return Answers(inner.own, law(model.reshape(inner.laws)))
+    answers = law(model.log_probs(canvas, where).masked_fill((where < 0)[..., None], 0.0))
+    return Answers(answers, answers)
 
 
 def draw_at(

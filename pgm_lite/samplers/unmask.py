@@ -89,7 +89,7 @@ def _blind(
     for index, count in enumerate(schedule, start=1):
         where = sequence[:, done : done + count]
         done += count
-        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        laws, cost = ask(model, canvas, where).laws, model.cost(canvas, where)
         draws = draw_at(where, laws, rng=rng)
         step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=f"step {index}")
         canvas = step.canvas
@@ -107,12 +107,14 @@ def _sighted(
 ) -> Generator[Step]:
     for index, count in enumerate(schedule, start=1):
         where = order.scope(canvas.unknown, count)
-        laws, cost = ask(model, canvas, where), model.cost(canvas, where)
+        answers, cost = ask(model, canvas, where), model.cost(canvas, where)
+        laws = answers.laws
         if rank_samples:
             everywhere = draw_at(where, laws, rng=rng)
-            draws = everywhere.only(order.choose(where, everywhere.log_prob, count, rng=rng))
+            score = answers.own.gather(-1, everywhere.tokens[..., None])[..., 0]
+            draws = everywhere.only(order.choose(where, score, count, rng=rng))
         else:
-            chosen = order.choose(where, order.score(laws), count, rng=rng)
+            chosen = order.choose(where, order.score(answers.own), count, rng=rng)
             laws_there = laws.gather(1, chosen[..., None].expand(-1, -1, laws.shape[-1]))
             draws = draw_at(where.gather(1, chosen), laws_there, rng=rng)
         step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=f"step {index}")

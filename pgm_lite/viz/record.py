@@ -75,9 +75,7 @@ def records(traces: Traces, row: int = 0) -> dict[str, Record]:
             for i, (family, record) in enumerate(zip(families, several, strict=True))
         }
     if not named:
-        raise ValueError(
-            "there is no trace to show: give one trace, a list or a dict of traces"
-        )
+        raise ValueError("there is no trace to show: give one trace, a list or a dict of traces")
     return named
 
 
@@ -91,9 +89,7 @@ def payload(traces: Traces, clock: str | None = None, row: int = 0) -> dict[str,
 def payload_json(traces: Traces, clock: str | None = None, row: int = 0) -> str:
     """``payload`` as text that is safe inside HTML: every "<" is written as an escape."""
     text = json.dumps(payload(traces, clock, row), ensure_ascii=False, separators=(",", ":"))
-    return (
-        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    )
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def check_clock(clock: str) -> Clock:

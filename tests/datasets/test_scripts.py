@@ -34,9 +34,7 @@ def test_what_has_no_symbol_is_written_with_what_has_one(
 
 
 def test_headings_and_notes_are_not_part_of_the_novel(make_austen: ModuleType) -> None:
-    raw = (
-        "EMMA\n\nBy Jane\n\nVOLUME I\nCHAPTER I\n\nOne.\n* * *\n\nChapter 2\nTwo.\nFINIS\nNote"
-    )
+    raw = "EMMA\n\nBy Jane\n\nVOLUME I\nCHAPTER I\n\nOne.\n* * *\n\nChapter 2\nTwo.\nFINIS\nNote"
     assert make_austen.body(raw).split() == ["One.", "Two."]
 
 

@@ -102,9 +102,7 @@ def test_it_is_fetched_once_and_split_in_90_5_5(server: Server, stand_in: Path) 
     assert server.asked == [None]
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(
-    server: Server, stand_in: Path
-) -> None:
+def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, stand_in: Path) -> None:
     server.hang_up_after = 5_000
     with pytest.raises(ConnectionError, match=r"5,000 of .* bytes\).*5,000 bytes are kept"):
         datasets.text8()
@@ -115,9 +113,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     assert stand_in.read_bytes() == ARCHIVE
 
 
-def test_a_server_that_cannot_resume_sends_all_of_it_again(
-    server: Server, stand_in: Path
-) -> None:
+def test_a_server_that_cannot_resume_sends_all_of_it_again(server: Server, stand_in: Path) -> None:
     server.ranges = False
     stand_in.parent.mkdir()
     stand_in.with_name("text8.zip.part").write_bytes(ARCHIVE[:7_000])
@@ -135,9 +131,7 @@ def test_a_complete_part_needs_nothing_more(server: Server, stand_in: Path) -> N
 
 def test_a_file_of_another_hash_is_never_used(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "text8.zip"
-    with pytest.raises(
-        ValueError, match=f"delivered a file of sha1 {sha1(ARCHIVE)}, expected 0"
-    ):
+    with pytest.raises(ValueError, match=f"delivered a file of sha1 {sha1(ARCHIVE)}, expected 0"):
         fetch(server.url, target, sha1="0" * 40)
     assert not any(tmp_path.iterdir())
     target.write_bytes(b"something else")

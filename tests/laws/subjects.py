@@ -171,7 +171,11 @@ def cases() -> list[Case]:
                     found.append(unmasking(subject, order, schedule, "sample-then-rank"))
         found.extend(ancestry(subject, steps) for steps in (1, 6))
     found.extend(
-        Case(subject, "autoregress", lambda model, canvas, rng: autoregress(model, canvas, rng=rng))
+        Case(
+            subject,
+            "autoregress",
+            lambda model, canvas, rng: autoregress(model, canvas, rng=rng),
+        )
         for subject in NEXT_TOKENS
     )
     return found

@@ -9,7 +9,15 @@ from pgm_lite.core import Canvas, Conditional, Cost
 from pgm_lite.draw import Tempered, TopP, rng
 from pgm_lite.models import AR, MDLM, PGM, Guided
 from pgm_lite.net import Shape
-from pgm_lite.orders import Order, blocks, confidence, halton, left_to_right, margin, random_order
+from pgm_lite.orders import (
+    Order,
+    blocks,
+    confidence,
+    halton,
+    left_to_right,
+    margin,
+    random_order,
+)
 from pgm_lite.samplers import ancestral, autoregress, unmask
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import record
@@ -58,9 +66,7 @@ def test_sighted_blocks_ask_about_their_own_block_only() -> None:
 
 def test_a_prompt_is_read_at_every_step_and_never_asked_about() -> None:
     canvas = Canvas.prompt([1, 2, 0, 3], batch=2, seq_len=L)
-    run = unmask(
-        stirred(PGM, LINE), canvas, schedule=(4, 4), order=random_order(), rng=rng(0)
-    )
+    run = unmask(stirred(PGM, LINE), canvas, schedule=(4, 4), order=random_order(), rng=rng(0))
     cost = record(run).cost
     assert cost.encoder_positions.tolist() == [(1 + 4) + (1 + 8)] * 2
     assert cost.decoder_positions.tolist() == [8] * 2

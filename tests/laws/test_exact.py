@@ -171,9 +171,7 @@ def test_the_log_probabilities_of_a_run_add_up(order: str) -> None:
 
     def run() -> Iterator[Step]:
         chosen = ORDERS[order](2, 2)
-        return unmask(
-            oracle, Canvas.blank(1, n), schedule=one_by_one(n), order=chosen, rng=rng(3)
-        )
+        return unmask(oracle, Canvas.blank(1, n), schedule=one_by_one(n), order=chosen, rng=rng(3))
 
     seen = 0
     for steps, probability in outcomes(run):

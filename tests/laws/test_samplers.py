@@ -117,7 +117,12 @@ def test_both_fills_are_named_and_nothing_else_is() -> None:
     canvas = Canvas.blank(1, 3)
     with pytest.raises(ValueError, match=r"choose-then-sample, sample-then-rank; got 'greedy'"):
         unmask(
-            dirichlet(3, 3), canvas, schedule=(3,), order=confidence(), rng=rng(0), fill="greedy"
+            dirichlet(3, 3),
+            canvas,
+            schedule=(3,),
+            order=confidence(),
+            rng=rng(0),
+            fill="greedy",
         )
     with pytest.raises(ValueError, match=r"random looks at no probability.*confidence\(\)"):
         unmask(
@@ -152,7 +157,11 @@ def test_both_fills_are_named_and_nothing_else_is() -> None:
 def test_a_schedule_has_to_fit(schedule: tuple[int, ...], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         unmask(
-            dirichlet(3, 3), Canvas.blank(2, 3), schedule=schedule, order=random_order(), rng=rng(0)
+            dirichlet(3, 3),
+            Canvas.blank(2, 3),
+            schedule=schedule,
+            order=random_order(),
+            rng=rng(0),
         )
 
 
@@ -265,7 +274,11 @@ def test_samplers_build_no_gradients(family: type) -> None:
 
 def test_a_run_stops_where_it_is_told_and_passes_on_errors() -> None:
     run = unmask(
-        markov(6, 2), Canvas.blank(1, 6), schedule=one_by_one(6), order=random_order(), rng=rng(0)
+        markov(6, 2),
+        Canvas.blank(1, 6),
+        schedule=one_by_one(6),
+        order=random_order(),
+        rng=rng(0),
     )
     assert isinstance(next(run), Step)
     run.close()

@@ -17,7 +17,11 @@ from pgm_lite.net import Shape
 @contextmanager
 def counted() -> Iterator[FlopCounterMode]:
     """Count matrix products; the counter does not know the fused CPU attention, so use the plain one."""
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
         yield counter
 
 

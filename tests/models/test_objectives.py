@@ -16,16 +16,20 @@ def uniform_predictor(tokens: torch.Tensor, *_: object) -> torch.Tensor:
     return torch.zeros(*tokens.shape, 5)
 
 
-@pytest.mark.parametrize("objective", [obj.LIKELIHOOD, obj.MASKED, obj.COMPLEMENTARY, obj.PARTITION])
+@pytest.mark.parametrize(
+    "objective", [obj.LIKELIHOOD, obj.MASKED, obj.COMPLEMENTARY, obj.PARTITION]
+)
 def test_a_uniform_predictor_costs_log_v(objective: obj.Objective) -> None:
     rng = torch.Generator().manual_seed(0)
     tokens = tokens_of(LINE, BATCH)
-    nats = torch.cat([
-        objective.loss(
-            uniform_predictor, tokens, None, t=obj.stratified(BATCH, rng=rng), rng=rng
-        )
-        for _ in range(8)
-    ])
+    nats = torch.cat(
+        [
+            objective.loss(
+                uniform_predictor, tokens, None, t=obj.stratified(BATCH, rng=rng), rng=rng
+            )
+            for _ in range(8)
+        ]
+    )
     # Five standard errors: fails by chance once in two million runs.
     error = float(nats.double().std()) / math.sqrt(len(nats))
     assert float(nats.mean()) == pytest.approx(math.log(5), abs=max(5 * error, 1e-5))
@@ -37,10 +41,14 @@ def test_probability_times_weight_is_one_for_both_groups() -> None:
     t = torch.tensor([obj.EPS, 0.1, 0.5, 0.9, 1 - obj.EPS], dtype=torch.float64)
     tokens = torch.zeros(5, 1, dtype=torch.long)
     # The expectation over the coin of paired(...) when every position costs one nat.
-    for group_1, share in ((torch.ones(5, 1, dtype=torch.bool), t), (torch.zeros(5, 1, dtype=torch.bool), 1 - t)):
+    for group_1, share in (
+        (torch.ones(5, 1, dtype=torch.bool), t),
+        (torch.zeros(5, 1, dtype=torch.bool), 1 - t),
+    ):
         ones = torch.ones_like(tokens, dtype=torch.float64)
         torch.testing.assert_close(
-            obj.paired(ones, ones, group_1, t) * share, torch.full((5,), 0.5, dtype=torch.float64)
+            obj.paired(ones, ones, group_1, t) * share,
+            torch.full((5,), 0.5, dtype=torch.float64),
         )
 
 
@@ -66,9 +74,9 @@ def test_only_unknown_positions_are_charged_and_weighted_by_one_over_t() -> None
         unknown = obj.coin(t, tokens, torch.Generator().manual_seed(5))
         log_probs = model(tokens, ~unknown).log_softmax(-1)
     by_hand = [
-        sum(
-            -float(log_probs[row, i, tokens[row, i]]) for i in range(12) if unknown[row, i]
-        ) / 12 / float(t[row])
+        sum(-float(log_probs[row, i, tokens[row, i]]) for i in range(12) if unknown[row, i])
+        / 12
+        / float(t[row])
         for row in range(4)
     ]
     torch.testing.assert_close(loss, torch.tensor(by_hand))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,11 @@ class Pairs:
 OBJECTIVE = {"ar": obj.LIKELIHOOD, "mdlm": obj.MASKED, "pgm": obj.PARTITION}
 
 
-def weights_after(family: str, folder: Path | None, stop_after: int | None) -> dict[str, torch.Tensor]:
+def weights_after(
+    family: str, folder: Path | None, stop_after: int | None
+) -> dict[str, torch.Tensor]:
     network = build(family, SHAPE, seed=1)
-    run = train(
-        network, OBJECTIVE[family], Pairs(), RECIPE, seed=3, folder=folder, report_every=1
-    )
+    run = train(network, OBJECTIVE[family], Pairs(), RECIPE, seed=3, folder=folder, report_every=1)
     for progress in run:
         if progress.step == stop_after:
             run.close()  # what Ctrl-C does to a loop that is being iterated
@@ -95,7 +96,7 @@ def test_the_rate_rises_and_falls() -> None:
     long = replace(RECIPE, steps=100, warmup=10)
     rates = [rate(step, long) for step in range(100)]
     assert rates[:10] == pytest.approx([(k + 1) / 10 for k in range(10)])
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert rates[-1] < 0.03
 
 
@@ -104,7 +105,9 @@ def test_every_subset_of_a_label_is_trained() -> None:
     kept = (dropped(label, rng=torch.Generator().manual_seed(0)) == 1).long()
     shares = torch.bincount(kept[:, 0] * 2 + kept[:, 1], minlength=4) / 4000
     # E[(1-u)^2] = 1/3, E[u(1-u)] = 1/6; five standard errors are 0.037.
-    torch.testing.assert_close(shares, torch.tensor([1 / 3, 1 / 6, 1 / 6, 1 / 3]), rtol=0, atol=0.037)
+    torch.testing.assert_close(
+        shares, torch.tensor([1 / 3, 1 / 6, 1 / 6, 1 / 3]), rtol=0, atol=0.037
+    )
 
 
 def test_unknown_presets_list_the_valid_ones() -> None:

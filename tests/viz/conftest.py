@@ -69,9 +69,7 @@ def host(page: Page) -> Callable[..., Page]:
     """Shows a trace on the page; further traits by keyword."""
 
     def show(trace: dict | None, **traits: object) -> Page:
-        page.set_content(
-            "<!doctype html><html lang='en'><title>player</title><main></main></html>"
-        )
+        page.set_content("<!doctype html><html lang='en'><title>player</title><main></main></html>")
         given = json.loads(json.dumps({"trace": trace, **traits}))
         page.evaluate(HOST, [player_module(), given])
         return page

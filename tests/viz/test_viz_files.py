@@ -104,9 +104,9 @@ def test_states_equal_those_of_the_library_s_own_trace(kind):
         tokens, known = state(record, k)
         canvas = trace.state(k)
         assert canvas.known[0].tolist() == known
-        assert [
-            t for t, is_known in zip(tokens, known, strict=True) if is_known
-        ] == canvas.tokens[canvas.known].tolist()
+        assert [t for t, is_known in zip(tokens, known, strict=True) if is_known] == canvas.tokens[
+            canvas.known
+        ].tolist()
 
 
 def test_clocks_add_up():

@@ -79,9 +79,7 @@ def test_on_an_equal_clock_the_cheaper_trace_runs_ahead_and_says_so(host):
     slider(page).press("End")
     expect(page.locator(".verdict")).to_contain_text("PGM sent 2.2\u00d7 fewer positions")
     expect(page.locator(".lane", has_text="PGM").locator(".done")).to_contain_text("Done")
-    expect(page.locator(".lane").nth(1).locator(".split")).to_contain_text(
-        "nothing goes through"
-    )
+    expect(page.locator(".lane").nth(1).locator(".split")).to_contain_text("nothing goes through")
 
 
 def test_a_clock_can_be_chosen_and_keeps_the_share(host):
@@ -212,9 +210,7 @@ def test_hostile_tokens_are_only_text(host):
 def test_axe_finds_nothing(page, host, scheme, trace):
     page.emulate_media(color_scheme=scheme)
     host(trace)
-    page.add_style_tag(
-        content=f"body {{ background: {'#fff' if scheme == 'light' else '#000'} }}"
-    )
+    page.add_style_tag(content=f"body {{ background: {'#fff' if scheme == 'light' else '#000'} }}")
     report = Axe().run(page, context="main")
     assert report.violations_count == 0, report.generate_report()
 
