@@ -45,9 +45,7 @@ class Form:
     @property
     def steering(self) -> list[gr.Radio | gr.Dropdown]:
         """The controls that decide which others matter: every choice of a few names."""
-        knobs = [
-            knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)
-        ]
+        knobs = [knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)]
         return [*self.models, self.sampler, *knobs]
 
     @property
@@ -132,9 +130,7 @@ class Form:
             return [gr.skip()] * len(self.inputs)
         words, settings, label = dataset_words(dataset), dict(wish.settings), dict(wish.label)
         updates: list[Any] = [gr.update(value=dataset)]
-        updates += [
-            gr.update(choices=model_choices(dataset), value=model) for model in wish.models
-        ]
+        updates += [gr.update(choices=model_choices(dataset), value=model) for model in wish.models]
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
         updates += [gr.update(value=wish.sampler) if wish.sampler else gr.skip()]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
@@ -170,8 +166,7 @@ def every_knob() -> dict[str, Knob]:
 def samplers_of(models: tuple[str, ...]) -> list[str]:
     """The samplers to choose from: of two models, those of the one that leaves more choice."""
     options = [
-        [each.name for each in catalog.samplers_for(catalog.card(model).family)]
-        for model in models
+        [each.name for each in catalog.samplers_for(catalog.card(model).family)] for model in models
     ]
     return max(options, key=len)
 

@@ -112,9 +112,7 @@ def linked_run(panel: Panel, linked: str) -> Updates:
                 "and for a race also vs=faces/mdlm"
             )
     except ValueError as error:
-        return [gr.skip()] * len(panel.shown.outputs) + watch.blame(
-            panel.form, {"run": str(error)}
-        )
+        return [gr.skip()] * len(panel.shown.outputs) + watch.blame(panel.form, {"run": str(error)})
     return watch.grant(panel.name, panel.form, wish)
 
 

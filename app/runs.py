@@ -36,7 +36,7 @@ def grant(wish: Wish) -> list[str]:
     if problems:
         raise RefusedError(problems)
     return [
-        _trace(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
+        trace_of(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
         for model in wish.models
     ]
 
@@ -56,7 +56,7 @@ def own(wish: Wish, model: str) -> tuple[str | None, Settings]:
 
 
 @lru_cache(maxsize=128)
-def _trace(
+def trace_of(
     model: str,
     sampler: str | None,
     settings: Settings,
@@ -65,6 +65,7 @@ def _trace(
     guidance: float,
     prompt: str,
 ) -> str:
+    """The trace of one model; what was made once is remembered, its seconds included."""
     return catalog.watch(
         model,
         sampler=sampler,

@@ -99,6 +99,9 @@ def open_file(path: str) -> list[Any]:
                 f"{MAX_BYTES // 2**20}; record fewer steps or a shorter sequence"
             )
         trace = Trace.from_json(Path(path).read_text(encoding="utf-8")).to_json()
+    except UnicodeDecodeError:
+        said = "This is no trace file: it is not even text. Save one with Save trace (JSON)."
+        return [gr.skip()] * 4 + [said]
     except ValueError as error:
         return [gr.skip()] * 4 + [sentence(str(error))]
     return [*stage.show([trace], "steps", ""), ""]

@@ -58,6 +58,9 @@ def load(name: str) -> Model:
 
 def card(name: str) -> Card:
     """The card of a shipped checkpoint."""
+    if name not in checkpoint_names():
+        present = ", ".join(checkpoint_names()) or "none"
+        raise ValueError(f"there is no checkpoint {name!r}; the checkpoints here are: {present}")
     return read_card(CHECKPOINTS / f"{name}.json")
 
 
@@ -164,7 +167,15 @@ def complaints(
             check()
         except ValueError as error:
             found[control] = str(error)
-    return found
+    if found:
+        return found
+    values = settled(chosen, settings or {})
+    try:
+        # Each choice is right by itself; a sampler refuses those that do not go together.
+        chosen.run(Request(model, data, started(model, data, prompt, 1), values, seed))
+    except ValueError as error:
+        return {"fill" if "fill" in values else "sampler": str(error)}
+    return {}
 
 
 def sampler_of(its_card: Card, name: str | None) -> Sampler:

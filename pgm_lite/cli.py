@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -52,7 +53,11 @@ def train(
     from pgm_lite import datasets, make, recipes
 
     recipe = recipes.recipe(preset, dataset)
-    recipe = replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
+    recipe = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        batch=recipe.batch if batch is None else batch,
+    )
     make.use_threads(threads)
     data = datasets.load(dataset)
     folder = state or HERE / "runs" / f"{dataset}-{model}-{preset}"
@@ -131,7 +136,7 @@ def evaluate(
     from pgm_lite import evaluation
 
     table = evaluation.evaluate(dataset, samples=samples, steps=steps, rows=rows, seed=seed)
-    console.print(as_table(f"{dataset}: {samples} samples, {steps} steps", table))
+    console.print(as_table(f"{dataset}: {samples} samples, {steps} steps", turned(table)))
     save(json, table)
 
 
@@ -177,6 +182,14 @@ def as_table(title: str, rows: list[dict[str, str]]) -> Table:
     return table
 
 
+def turned(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows and columns exchanged: one row a figure, one column a model."""
+    figures = list(dict.fromkeys(name for row in rows for name in row if name != "model"))
+    return [
+        {"figure": name} | {row["model"]: row.get(name, "") for row in rows} for name in figures
+    ]
+
+
 def save(path: Path | None, figures: object) -> None:
     """Write figures as JSON, where a file is named."""
     if path is not None:
@@ -186,7 +199,7 @@ def save(path: Path | None, figures: object) -> None:
 def shown(text: str, layout: "Layout") -> str:
     """A sequence for the terminal: a line as it is, a grid row by row, colours as coloured cells."""
     if layout.kind == "line":
-        return text
+        return escape(text)
     symbols = text.split() if " " in text.strip() else list(text)
     if layout.palette is not None:
         symbols = [f"[on {layout.palette[int(index)]}]  [/]" for index in symbols]
@@ -201,5 +214,6 @@ def main() -> None:
     try:
         app()
     except ValueError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        text = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None

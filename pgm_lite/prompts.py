@@ -19,6 +19,8 @@ UNKNOWN = "_"
 
 def canvas_from(dataset: Dataset, prompt: str, *, batch: int = 1) -> Canvas:
     """The canvas a prompt describes; an empty prompt leaves everything unknown."""
+    if batch < 1:
+        raise ValueError(f"a canvas needs at least 1 row; got a batch of {batch}")
     if not prompt:
         return Canvas.blank(batch, dataset.seq_len)
     if dataset.layout.palette is not None:

@@ -86,8 +86,9 @@ class Run:
         average = averaging(recipe.ema)
         self.ema = AveragedModel(network, multi_avg_fn=average).to(self.accelerator.device)
         self.model: nn.Module = self.accelerator.prepare_model(network)
-        compile_: Callable[[nn.Module], Network] = torch.compile
-        self.forward: Network = compile_(self.model) if compiled else self.model
+        self.forward: Network = self.model
+        if compiled:
+            self.forward = torch.compile(self.model)  # pyright: ignore[reportUnknownArgumentType]
         plain = optimizers(network, recipe)
         self.optimizers = [self.accelerator.prepare_optimizer(each) for each in plain]
         self.clock = Clock()

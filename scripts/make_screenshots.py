@@ -45,9 +45,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for name, (query, tab, share) in PICTURES.items():
-            view = browser.new_page(
-                viewport={"width": 1280, "height": 860}, color_scheme="light"
-            )
+            view = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light")
             view.goto(address + query)
             keep(name, stand(view, tab, share))
             view.close()

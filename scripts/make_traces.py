@@ -23,9 +23,7 @@ def main() -> None:
     for example in EXAMPLES:
         for path, text in zip(example.files, runs.grant(example.wish), strict=True):
             if len(text) > MOST_EACH:
-                sys.exit(
-                    f"{path.name} would have {len(text):,} bytes; the limit is {MOST_EACH:,}"
-                )
+                sys.exit(f"{path.name} would have {len(text):,} bytes; the limit is {MOST_EACH:,}")
             path.write_text(text + "\n", encoding="utf-8")
             together += len(text)
             print(f"{path.name}: {len(text):,} bytes")

@@ -1,0 +1,101 @@
+"""A running app on throw-away checkpoints: real data sets, small random networks."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app import runs, shipped
+from app.look import launch_settings
+from app.page import build
+from pgm_lite import catalog, checkpoints, datasets
+from pgm_lite.checkpoints import Card, save_card, save_weights
+from pgm_lite.net import Shape
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MODELS = {
+    "shidoku": ("ar", "mdlm", "pgm"),
+    "faces": ("mdlm", "pgm"),
+    "austen": ("ar", "mdlm", "pgm"),
+}
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The app's checkpoints and shipped traces, for the time of these tests."""
+    home = tmp_path_factory.mktemp("app")
+    for name, families in MODELS.items():
+        data = datasets.load(name)
+        for family in families:
+            labels = tuple(len(each.values) for each in data.attributes)
+            rows, columns = data.layout.rows, data.layout.columns
+            shape = Shape(data.vocab_size, rows, columns, 16, 2, 2, labels)
+            weights = checkpoints.build(family, shape)
+            digest = save_weights(weights, home / f"{name}/{family}.safetensors")
+            card = Card(
+                library="0.1.0", dataset=name, family=family, vocab_size=data.vocab_size,
+                rows=rows, columns=columns, width=16, heads=2, depth=2, labels=labels,
+                parameters=1, objective="none", data_sha256="0", weights_sha256=digest, steps=0,
+                batch=1, seed=0, seconds=0.0, hardware="none", commit="", recipe={},
+            )  # fmt: skip
+            save_card(card, home / f"{name}/{family}.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "CHECKPOINTS", home)
+        patch.setattr(shipped, "TRACES", home)
+        catalog.load_with_card.cache_clear()
+        runs.trace_of.cache_clear()
+        for example in shipped.EXAMPLES:
+            for path, text in zip(example.files, runs.grant(example.wish), strict=True):
+                path.write_text(text)
+        yield home
+        catalog.load_with_card.cache_clear()
+        runs.trace_of.cache_clear()
+
+
+@pytest.fixture(scope="package")
+def address(folder: Path) -> Iterator[str]:
+    app = build()
+    app.queue()
+    _, url, _ = app.launch(
+        prevent_thread_lock=True, quiet=True, max_file_size="16mb", **launch_settings()
+    )
+    yield url
+    app.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("the browser tests need a chromium on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which an error, or a request to anywhere but this machine, fails the test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    wrong: list[str] = []
+
+    def requested(url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:")):
+            wrong.append(f"request to {url}")
+
+    page.on("request", lambda request: requested(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    page.close()
+    assert wrong == []

@@ -1,0 +1,158 @@
+"""The command line: it trains, samples and saves, and answers bad input with one line and exit 2."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from shelf import put
+from typer.testing import CliRunner
+
+from pgm_lite import catalog, cli
+from pgm_lite.core import Layout
+from pgm_lite.trace import Trace
+
+NAMES = ("faces/pgm", "shidoku/ar", "shidoku/pgm")
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name in NAMES:
+        put(folder, name)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def shipped(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "CHECKPOINTS", shelf)
+    monkeypatch.setenv("COLUMNS", "200")
+    catalog.load_with_card.cache_clear()
+
+
+def output(*words: str) -> str:
+    """What a command prints if all goes well."""
+    result = CliRunner().invoke(cli.app, list(words))
+    if result.exception:
+        raise result.exception
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable:
+    """What ``python -m pgm_lite`` complains about, after exit 2."""
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["pgm_lite", *words])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 2
+        text = capsys.readouterr().err
+        assert "Traceback" not in text
+        return text
+
+    return run
+
+
+def test_help_lists_the_commands() -> None:
+    text = output("--help")
+    assert all(command in text for command in ("train", "sample", "evaluate", "bench"))
+
+
+def test_a_sample_is_shown_with_its_bill() -> None:
+    *rows, bill = output("sample", "shidoku/pgm", "--steps", "4", "--prompt", "12").splitlines()
+    assert len(rows) == 4
+    assert rows[0].startswith("1 2 ")
+    assert all(set(row.split()) <= set("1234") and len(row.split()) == 4 for row in rows)
+    # Blind: 16 - 2 asked, each once.
+    assert bill.startswith("4 calls, ")
+    assert "14 decoder positions" in bill
+
+
+def test_the_same_seed_gives_the_same_samples() -> None:
+    words = ("sample", "shidoku/ar", "--count", "3", "--temperature", "1.5")
+    first, again, other = (output(*words, "--seed", seed).splitlines() for seed in "112")
+    assert len(first) == 13
+    assert first[:12] == again[:12]
+    assert first[:12] != other[:12]
+    assert first[12].startswith("16 calls, 16 encoder and 0 decoder positions")
+
+
+def test_faces_are_painted() -> None:
+    rows = output("sample", "faces/pgm", "--steps", "2").splitlines()
+    assert len(rows) == 17
+    assert rows[16].startswith("2 calls")
+
+
+def test_trace_and_player_are_saved(tmp_path: Path) -> None:
+    trace, page = tmp_path / "trace.json", tmp_path / "player.html"
+    output(
+        *("sample", "shidoku/pgm", "--steps", "2", "--order", "confidence"),
+        *("--json", str(trace), "--html", str(page)),
+    )
+    read = Trace.from_json(trace.read_text(encoding="utf-8"))
+    assert read.header.knobs["order"] == "confidence"
+    assert len(read.steps) == 2
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
+def test_a_line_of_text_is_shown_as_it_is() -> None:
+    from rich.text import Text
+
+    line = Layout("line", 1, 12)
+    assert Text.from_markup(cli.shown("[red]a[/] [b]", line)).plain == "[red]a[/] [b]"
+
+
+@pytest.mark.parametrize("family", ["ar", "mdlm", "pgm"])
+def test_training_writes_a_checkpoint_that_samples(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = output(
+        *("train", "--dataset", "shidoku", "--model", family, "--preset", "mini"),
+        *("--steps", "6", "--batch", "4", "--threads", "1"),
+        *("--out", str(tmp_path / "out"), "--state", str(tmp_path / "state")),
+    )
+    assert f"{family}.safetensors and its card" in text.replace("\n", "")
+    card = json.loads((tmp_path / f"out/shidoku/{family}.json").read_text(encoding="utf-8"))
+    assert (card["family"], card["steps"], card["batch"]) == (family, 6, 4)
+    assert len(card["figures"]) == 2
+    monkeypatch.setattr(catalog, "CHECKPOINTS", tmp_path / "out")
+    catalog.load_with_card.cache_clear()
+    assert "calls" in output("sample", f"shidoku/{family}")
+
+
+TRAIN = ("train", "--dataset", "shidoku", "--model", "pgm", "--preset", "mini")
+BAD = [
+    (("sample", "shidoku/gpt"), "no checkpoint 'shidoku/gpt'; the checkpoints here are: faces/pgm, "),
+    (("sample", "../secret"), "no checkpoint '../secret'; the checkpoints here are: faces/pgm, "),
+    (("sample", "shidoku/pgm", "--temperature", "-1"), "temperature must lie between 0 and 2; got -1"),
+    (("sample", "shidoku/pgm", "--steps", "0"), "steps must lie between 1 and 256; got 0"),
+    (("sample", "shidoku/pgm", "--order", "spiral"), "order must be one of random, left-to-right"),
+    (("sample", "shidoku/pgm", "--prompt", "15"), "no symbol '5' at 1; its alphabet is: '1' '2'"),
+    (("sample", "shidoku/pgm", "--prompt", "1" * 17), "17 symbols but the sequence only 16"),
+    (("sample", "shidoku/pgm", "--prompt", "[b]"), "no symbol '[' at 0, 'b' at 1, ']' at 2"),
+    (("sample", "shidoku/pgm", "--count", "0"), "at least 1 row; got a batch of 0"),
+    (("sample", "shidoku/pgm", "--seed", "-1"), "the seed must be a whole number from 0"),
+    (("sample", "shidoku/pgm", "--steps", "many"), "'many' is not a valid"),
+    ((*TRAIN, "--preset", "huge"), "unknown preset 'huge'; the presets are tiny, mini"),
+    ((*TRAIN, "--model", "gpt"), "unknown model 'gpt'; the models are ar, mdlm, pgm"),
+    ((*TRAIN, "--dataset", "mnist"), "'mnist', only for shidoku, faces, austen"),
+    ((*TRAIN, "--steps", "0"), "needs steps >= 1, batch >= 1"),
+    ((*TRAIN, "--batch", "0"), "needs steps >= 1, batch >= 1"),
+    ((*TRAIN, "--threads", "0"), "number of threads must be at least 1; got 0"),
+    (("evaluate", "--dataset", "mnist"), "no data set is called 'mnist'; there are: shidoku"),
+    (("evaluate", "--dataset", "austen"), "there is no checkpoint of austen"),
+    (("bench", "--runs", "0"), "at least one run; got 0"),
+    (("paint",), "No such command 'paint'"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), BAD, ids=[" ".join(bad[0]) for bad in BAD])
+def test_bad_input_is_one_readable_line(
+    words: tuple[str, ...], says: str, refused: Callable, tmp_path: Path
+) -> None:
+    extra = ("--out", str(tmp_path), "--state", str(tmp_path)) if words[0] == "train" else ()
+    assert says in refused(*words, *extra)
+    assert not list(tmp_path.rglob("*.safetensors"))
