@@ -108,8 +108,9 @@ def sample(
         settings |= {"steps": steps, "order": order, "schedule": schedule}
     trace = catalog.watch(model, settings=settings, seed=seed, prompt=prompt, batch=count)
     data = catalog.dataset(model.split("/")[0])
-    for row in range(count):
-        console.print(shown(data.decode(trace.final.tokens[row]), data.layout), highlight=False)
+    rows: list[list[int]] = trace.final.tokens.numpy().tolist()
+    for tokens in rows:
+        console.print(shown(tokens, data.symbols, data.layout), highlight=False)
     bill = trace.cost.row(0)
     console.print(
         f"{int(bill.calls[0])} calls, {int(bill.encoder_positions[0])} encoder and "
@@ -196,17 +197,14 @@ def save(path: Path | None, figures: object) -> None:
         path.write_text(dumps(figures, indent=1) + "\n")
 
 
-def shown(text: str, layout: "Layout") -> str:
-    """A sequence for the terminal: a line as it is, a grid row by row, colours as coloured cells."""
+def shown(tokens: list[int], symbols: tuple[str, ...], layout: "Layout") -> str:
+    """A sequence for the terminal: a line as it is, a grid row by row, colours as cells."""
     if layout.kind == "line":
-        return escape(text)
-    symbols = text.split() if " " in text.strip() else list(text)
-    if layout.palette is not None:
-        symbols = [f"[on {layout.palette[int(index)]}]  [/]" for index in symbols]
-    rows = [
-        symbols[row * layout.columns : (row + 1) * layout.columns] for row in range(layout.rows)
-    ]
-    return "\n".join(("" if layout.palette else " ").join(row) for row in rows)
+        return escape("".join(symbols[token] for token in tokens))
+    palette = layout.palette
+    cells = [f"[on {palette[token]}]  [/]" if palette else symbols[token] for token in tokens]
+    rows = [cells[row * layout.columns :][: layout.columns] for row in range(layout.rows)]
+    return "\n".join(("" if palette else " ").join(row) for row in rows)
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def make(
     out: Path,
     state: Path,
     seed: int = 0,
-    held_out: int = 4096,
+    held_out: int = 1400,
     compiled: bool = False,
 ) -> Iterator[Progress]:
     """Train and write ``out``/dataset/family.safetensors and .json; resumes from ``state``."""

@@ -33,9 +33,9 @@ class Recipe:
 
 PRESETS: dict[str, dict[str, Recipe]] = {
     "tiny": {
-        "shidoku": Recipe(width=96, heads=3, depth=4, steps=3000, batch=128),
-        "faces": Recipe(width=144, heads=2, depth=6, steps=3200, batch=16),
-        "austen": Recipe(width=144, heads=2, depth=6, steps=5400, batch=16),
+        "shidoku": Recipe(width=96, heads=3, depth=4, steps=11000, batch=128),
+        "faces": Recipe(width=144, heads=2, depth=6, steps=1800, batch=16),
+        "austen": Recipe(width=144, heads=2, depth=6, steps=5000, batch=16),
     },
     "mini": {
         "shidoku": Recipe(width=32, heads=2, depth=2, steps=60, batch=32, warmup=5),

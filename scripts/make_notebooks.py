@@ -56,7 +56,7 @@ def make(source: Path) -> None:
         cell["id"] = f"cell-{index:02d}"
     run = nbformat.from_dict({**notebook, "cells": with_savers(notebook.cells)})
     environment = {key: value for key, value in os.environ.items() if key != "PGM_LITE_FAST"}
-    client = NotebookClient(run, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    client = NotebookClient(run, timeout=3600, resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute(env=environment)
     run.cells = [cell for cell in run.cells if not cell["id"].startswith("save-")]
     for figure in sorted(IMAGES.glob("*.json")):

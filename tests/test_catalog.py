@@ -115,7 +115,11 @@ BAD = [
     ({"guidance": 1.0}, "label", "choose a label or set guidance to 0"),
     ({"label": {"hat": "red"}}, "label", "shidoku has no attribute 'hat'; it has no attributes"),
     ({"name": "shidoku/ar", "label": {"hat": "red"}}, "label", "trained without labels"),
-    ({"name": "faces/pgm", "label": {"hat": "red"}}, "label", "faces has no hat 'red'; its values are: no, yes"),
+    (
+        {"name": "faces/pgm", "label": {"hat": "red"}},
+        "label",
+        "faces has no hat 'red'; its values are: no, yes",
+    ),
     ({"name": "faces/pgm", "label": {"cape": "red"}}, "label", "'cape'; its attributes are: "),
     ({"settings": {"colour": 1}}, "colour", "unmask has no knob colour; its knobs are block_size"),
     (

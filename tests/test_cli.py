@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from shelf import put
 from typer.testing import CliRunner
 
@@ -98,11 +99,22 @@ def test_trace_and_player_are_saved(tmp_path: Path) -> None:
     assert "<html" in page.read_text(encoding="utf-8")
 
 
-def test_a_line_of_text_is_shown_as_it_is() -> None:
-    from rich.text import Text
+def test_sequences_for_the_terminal() -> None:
+    def plain(tokens: list[int], symbols: tuple[str, ...], layout: Layout) -> str:
+        return Text.from_markup(cli.shown(tokens, symbols, layout)).plain
 
-    line = Layout("line", 1, 12)
-    assert Text.from_markup(cli.shown("[red]a[/] [b]", line)).plain == "[red]a[/] [b]"
+    bracketed = ("[", "b", "]", "/")
+    assert plain([0, 1, 2, 1, 0, 3, 1, 2], bracketed, Layout("line", 1, 8)) == "[b]b[/b]"
+    assert plain([0, 1, 2, 2, 1, 0], ("x", "y", "z"), Layout("grid", 2, 3)) == "x y z\nz y x"
+    palette = ("#ff0000", "#0000ff")
+    painted = cli.shown([0, 1, 1, 0], palette, Layout("grid", 2, 2, palette))
+    assert Text.from_markup(painted).plain == "    \n    "
+    assert [str(span.style) for span in Text.from_markup(painted).spans] == [
+        "on #ff0000",
+        "on #0000ff",
+        "on #0000ff",
+        "on #ff0000",
+    ]
 
 
 @pytest.mark.parametrize("family", ["ar", "mdlm", "pgm"])
@@ -125,9 +137,15 @@ def test_training_writes_a_checkpoint_that_samples(
 
 TRAIN = ("train", "--dataset", "shidoku", "--model", "pgm", "--preset", "mini")
 BAD = [
-    (("sample", "shidoku/gpt"), "no checkpoint 'shidoku/gpt'; the checkpoints here are: faces/pgm, "),
+    (
+        ("sample", "shidoku/gpt"),
+        "no checkpoint 'shidoku/gpt'; the checkpoints here are: faces/pgm, ",
+    ),
     (("sample", "../secret"), "no checkpoint '../secret'; the checkpoints here are: faces/pgm, "),
-    (("sample", "shidoku/pgm", "--temperature", "-1"), "temperature must lie between 0 and 2; got -1"),
+    (
+        ("sample", "shidoku/pgm", "--temperature", "-1"),
+        "temperature must lie between 0 and 2; got -1",
+    ),
     (("sample", "shidoku/pgm", "--steps", "0"), "steps must lie between 1 and 256; got 0"),
     (("sample", "shidoku/pgm", "--order", "spiral"), "order must be one of random, left-to-right"),
     (("sample", "shidoku/pgm", "--prompt", "15"), "no symbol '5' at 1; its alphabet is: '1' '2'"),
@@ -135,7 +153,7 @@ BAD = [
     (("sample", "shidoku/pgm", "--prompt", "[b]"), "no symbol '[' at 0, 'b' at 1, ']' at 2"),
     (("sample", "shidoku/pgm", "--count", "0"), "at least 1 row; got a batch of 0"),
     (("sample", "shidoku/pgm", "--seed", "-1"), "the seed must be a whole number from 0"),
-    (("sample", "shidoku/pgm", "--steps", "many"), "'many' is not a valid"),
+    (("sample", "shidoku/pgm", "--steps", "many"), "Invalid value for '--steps'"),
     ((*TRAIN, "--preset", "huge"), "unknown preset 'huge'; the presets are tiny, mini"),
     ((*TRAIN, "--model", "gpt"), "unknown model 'gpt'; the models are ar, mdlm, pgm"),
     ((*TRAIN, "--dataset", "mnist"), "'mnist', only for shidoku, faces, austen"),

@@ -205,9 +205,9 @@ def test_wrappers_are_what_they_wrap() -> None:
         answers, memory = wrap(ar).next_log_probs(canvas, 0, None)
         assert answers.shape == (2, 5)
         assert memory.length == 1
-        with pytest.raises(ValueError, match="AR predicts only the next token.*autoregress"):
+        with pytest.raises(ValueError, match=r"AR predicts only the next token.*autoregress"):
             wrap(ar).log_probs(canvas, where)
-        with pytest.raises(ValueError, match="MDLM has no next token.*unmask or ancestral"):
+        with pytest.raises(ValueError, match=r"MDLM has no next token.*unmask or ancestral"):
             wrap(mdlm).next_log_probs(canvas, 0, None)
 
 

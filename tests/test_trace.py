@@ -28,9 +28,7 @@ def grids() -> Support:
 START = Canvas.prompt([1, 2, 0], batch=3, seq_len=12)
 RUNS: dict[str, Callable[[], Trace]] = {
     "PGM": lambda: record(
-        unmask(
-            stirred(PGM, LINE), START, schedule=cosine(9, 4), order=random_order(), rng=rng(0)
-        ),
+        unmask(stirred(PGM, LINE), START, schedule=cosine(9, 4), order=random_order(), rng=rng(0)),
         seed=0,
     ),
     "MDLM": lambda: record(
@@ -120,9 +118,10 @@ def test_every_field_survives_the_file(run: str) -> None:
                 other.entropy, one.entropy, rtol=0, atol=1e-6, check_dtype=False
             )
             for field in fields(Cost):
-                assert getattr(one.cost, field.name).tolist() == getattr(
-                    other.cost, field.name
-                ).tolist()
+                assert (
+                    getattr(one.cost, field.name).tolist()
+                    == getattr(other.cost, field.name).tolist()
+                )
             assert one.note == other.note
             opened = torch.zeros_like(one.written) if one.reopened is None else one.reopened
             found = torch.zeros_like(one.written) if other.reopened is None else other.reopened
@@ -152,7 +151,9 @@ def test_replaying_the_events_of_the_file_ends_at_the_final_canvas(run: str) -> 
             asked = {position for position, _ in step["entropy"]}
             assert asked == set(trace.steps[number - 1].queried[index].nonzero()[:, 0].tolist())
         calls = [step["cost"]["calls"] for step in file["steps"]]
-        assert [step["nfe"] for step in file["steps"]] == [sum(calls[: k + 1]) for k in range(len(calls))]
+        assert [step["nfe"] for step in file["steps"]] == [
+            sum(calls[: k + 1]) for k in range(len(calls))
+        ]
 
 
 def test_states_step_map_rows_and_the_bill() -> None:
@@ -234,9 +235,10 @@ def test_what_cannot_be_recorded() -> None:
 
 def test_drafts_are_not_written_to_files_in_silence() -> None:
     step = next(remade())
-    drafted = Step(**{each.name: getattr(step, each.name) for each in fields(step)} | {
-        "draft": torch.zeros(3, 12, dtype=torch.long)
-    })
+    drafted = Step(
+        **{each.name: getattr(step, each.name) for each in fields(step)}
+        | {"draft": torch.zeros(3, 12, dtype=torch.long)}
+    )
     trace = record(iter([drafted]), init=START)
     with pytest.raises(ValueError, match="drafts or rejections"):
         trace.to_json()
@@ -253,9 +255,17 @@ BAD = [
     ("without a vocab", lambda f: {k: v for k, v in f.items() if k != "vocab"}, "vocab: "),
     ("with more than it should", lambda f: f | {"extra": 1}, "extra: "),
     ("seq_len", lambda f: f | {"seq_len": 0}, "seq_len: "),
-    ("short init", lambda f: f | {"init": {"tokens": [0], "known": [0] * 16}}, "init.tokens: 1 ent"),
+    (
+        "short init",
+        lambda f: f | {"init": {"tokens": [0], "known": [0] * 16}},
+        "init.tokens: 1 ent",
+    ),
     ("known", lambda f: set_in(f, 2, "init", "known", 3), r"init.known\[3\]: "),
-    ("init token", lambda f: set_in(f, 4, "init", "tokens", 3), r"init.tokens\[3\]: 4 is not a tok"),
+    (
+        "init token",
+        lambda f: set_in(f, 4, "init", "tokens", 3),
+        r"init.tokens\[3\]: 4 is not a tok",
+    ),
     ("layout", lambda f: set_in(f, 5, "layout", "rows"), "layout: 5 x 4 cells, but seq_len is 16"),
     ("kind", lambda f: set_in(f, "ring", "layout", "kind"), "layout.kind: "),
     ("palette", lambda f: set_in(f, ["#000000"], "layout", "palette"), "palette: 1 colours for 4"),
@@ -266,7 +276,11 @@ BAD = [
     ("cost", lambda f: set_in(f, -1, "steps", 1, "cost", "calls"), r"steps\[1\].cost.calls: "),
     ("flops", lambda f: set_in(f, "many", "steps", 0, "cost", "flops"), r"steps\[0\].cost.flops: "),
     ("seconds", lambda f: set_in(f, -0.5, "steps", 0, "seconds"), r"steps\[0\].seconds: "),
-    ("event", lambda f: set_in(f, [3], "steps", 0, "events", 2), r"steps\[0\].events\[2\]: \[3\] is"),
+    (
+        "event",
+        lambda f: set_in(f, [3], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: \[3\] is",
+    ),
     (
         "event kind",
         lambda f: set_in(f, [3, "paint", 1, 0.5], "steps", 0, "events", 2),

@@ -1,5 +1,6 @@
 """A running app on throw-away checkpoints: real data sets, small random networks."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,24 @@ MODELS = {
     "faces": ("mdlm", "pgm"),
     "austen": ("ar", "mdlm", "pgm"),
 }
+
+
+@pytest.fixture(scope="package", autouse=True)
+def loops() -> Iterator[None]:
+    """Closes the event loops that Gradio makes for its locks and then forgets."""
+    made: list[asyncio.AbstractEventLoop] = []
+    make = asyncio.new_event_loop
+
+    def kept() -> asyncio.AbstractEventLoop:
+        made.append(make())
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", kept)
+        yield
+    for loop in made:
+        if not loop.is_running():
+            loop.close()
 
 
 @pytest.fixture(scope="package")

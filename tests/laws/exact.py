@@ -7,10 +7,10 @@ from math import prod
 from unittest.mock import patch
 
 import torch
+from subjects import every_sequence
 
 from pgm_lite.core import Step
 from pgm_lite.oracle import Support
-from subjects import every_sequence
 
 
 @dataclass
