@@ -10,11 +10,12 @@ from app.form import (
     every_knob,
     first_models,
     model_choices,
+    samplers_of,
 )
 from app.parts import complaint_line
 from app.words import CLOCKS, SAMPLERS, dataset_words, spoken
 from pgm_lite import catalog
-from pgm_lite.knobs import Knob
+from pgm_lite.knobs import Knob, relevant
 
 
 def make_form(racers: int, run_label: str) -> Form:
@@ -49,7 +50,8 @@ def make_form(racers: int, run_label: str) -> Form:
         lines["run"] = complaint_line()
     with gr.Column(elem_classes=["controls", "how"]):
         clock = draw_clock() if racers > 1 else None
-        with gr.Accordion("Steer by label", open=False) as labels:
+        labelled = bool(catalog.card(first_models(first, 1)[0]).labels)
+        with gr.Accordion("Steer by label", open=False, visible=labelled) as labels:
             attributes = draw_attributes()
             guidance = gr.Slider(
                 0,
@@ -61,13 +63,19 @@ def make_form(racers: int, run_label: str) -> Form:
                 buttons=[],
             )
             lines["label"] = complaint_line()
+        fitting = samplers_of(tuple(first_models(first, racers)))
+        chosen = catalog.SAMPLERS[fitting[0]]
         sampler = gr.Radio(
-            [(SAMPLERS.get(name, name), name) for name in catalog.SAMPLERS],
-            value=next(iter(catalog.SAMPLERS)),
+            [(SAMPLERS.get(name, name), name) for name in fitting],
+            value=chosen.name,
             label="Sampler",
+            info=chosen.summary,
             elem_classes="segments",
         )
-        knobs = {name: draw_knob(knob) for name, knob in every_knob().items()}
+        matters = relevant(chosen.knobs, {})
+        knobs = {
+            name: draw_knob(knob, visible=name in matters) for name, knob in every_knob().items()
+        }
     return Form(
         dataset=dataset,
         models=models,
@@ -94,7 +102,7 @@ def draw_clock() -> gr.Dropdown:
     )
 
 
-def draw_knob(knob: Knob) -> Component:
+def draw_knob(knob: Knob, *, visible: bool) -> Component:
     """A slider for a number; a few choices side by side, more of them in a list."""
     label, info = spoken(knob.name), knob.help
     if knob.kind != "choice":
@@ -107,15 +115,23 @@ def draw_knob(knob: Knob) -> Component:
             label=label,
             info=info,
             buttons=[],
+            visible=visible,
         )
     if len(knob.choices) > 3:
-        return gr.Dropdown(list(knob.choices), value=str(knob.default), label=label, info=info)
+        return gr.Dropdown(
+            list(knob.choices),
+            value=str(knob.default),
+            label=label,
+            info=info,
+            visible=visible,
+        )
     return gr.Radio(
         list(knob.choices),
         value=str(knob.default),
         label=label,
         info=info,
         elem_classes="segments",
+        visible=visible,
     )
 
 

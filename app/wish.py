@@ -58,7 +58,7 @@ def read_query(given: Mapping[str, str]) -> Wish | None:
         settings=tuple(
             (name, _value(knobs[name], text)) for name, text in given.items() if name in knobs
         ),
-        seed=int(_number("seed", given.get("seed", "0"))),
+        seed=_whole("seed", given.get("seed", "0")),
         label=tuple(
             (name.removeprefix(ATTRIBUTE), value)
             for name, value in given.items()
@@ -72,6 +72,13 @@ def read_query(given: Mapping[str, str]) -> Wish | None:
 
 def _value(knob: Knob, text: str) -> Value:
     return text if knob.kind == "choice" else knob.check(_number(knob.name, text))
+
+
+def _whole(name: str, text: str) -> int:
+    number = _number(name, text)
+    if number != int(number):
+        raise ValueError(f"the address says {name}={text}, but {name} is a whole number")
+    return int(number)
 
 
 def _number(name: str, text: str) -> float:

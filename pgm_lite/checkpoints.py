@@ -55,6 +55,7 @@ class Card(BaseModel):
     hardware: str
     commit: str
     recipe: dict[str, float]
+    started_from: str = ""
     figures: dict[str, Figure] = {}
 
     @property

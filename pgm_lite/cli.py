@@ -46,6 +46,7 @@ def train(
     seed: Annotated[int, typer.Option(help="of data order, masks and initial weights")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="needs a C++ compiler")] = False,
+    start_from: Annotated[str | None, typer.Option(help="weights of a checkpoint in OUT")] = None,
     out: Annotated[Path, typer.Option(help="where checkpoints go")] = HERE / "assets/checkpoints",
     state: Annotated[Path | None, typer.Option(help="where the resumable state goes")] = None,
 ) -> None:
@@ -71,9 +72,17 @@ def train(
     try:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(f"{dataset}/{model}", total=recipe.steps, nats=float("nan"))
-            for now in make.make(
-                data, model, recipe, out=out, state=folder, seed=seed, compiled=compiled
-            ):
+            running = make.make(
+                data,
+                model,
+                recipe,
+                out=out,
+                state=folder,
+                seed=seed,
+                compiled=compiled,
+                start_from=start_from,
+            )
+            for now in running:
                 bar.update(task, completed=now.step, nats=now.nats)
                 if not console.is_terminal and now.step % 100 == 0:
                     console.print(

@@ -48,9 +48,24 @@ def make(
     seed: int = 0,
     held_out: int = 1400,
     compiled: bool = False,
+    start_from: str | None = None,
 ) -> Iterator[Progress]:
-    """Train and write ``out``/dataset/family.safetensors and .json; resumes from ``state``."""
+    """Train and write ``out``/dataset/family.safetensors and .json; resumes from ``state``.
+
+    ``start_from`` names a checkpoint below ``out`` whose weights replace the random ones; the
+    optimiser starts anew. The card keeps that checkpoint's hash.
+    """
     network = build(family, shape_for(dataset, recipe), seed=seed)
+    started_from = ""
+    if start_from is not None:
+        earlier, its_card = checkpoints.read_checkpoint(out, start_from)
+        if type(earlier) is not type(network) or earlier.shape != network.shape:
+            raise ValueError(
+                f"{start_from} is a {its_card.family} of {its_card.shape}; a {family} of "
+                f"{network.shape} cannot start from it"
+            )
+        network.load_state_dict(earlier.state_dict())
+        started_from = its_card.weights_sha256
     done = None
     for done in train(
         network,
@@ -83,6 +98,7 @@ def make(
         hardware=hardware(),
         commit=commit(),
         recipe={key: float(value) for key, value in asdict(recipe).items()},
+        started_from=started_from,
         figures=measure(network, dataset, rows=held_out),
     )
     checkpoints.save_card(card, out / f"{name}.json")

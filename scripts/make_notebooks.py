@@ -90,11 +90,23 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.execution_count = None
+            cell.outputs = joined(cell.outputs)
             for output in cell.outputs:
                 if "execution_count" in output:
                     output.execution_count = None
                 # A player that no kernel holds any more would only say so.
                 output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+
+
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs with printed lines that follow each other as one."""
+    whole: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if whole and output.get("name") == whole[-1].get("name", "") == "stdout":
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def draw(figure: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_race_shares_the_knobs_each_sampler_has():
     ("control", "wish", "said"),
     [
         ("prompt", Wish(("austen/pgm",), prompt="a@b"), "'@' at 1"),
-        ("prompt", Wish(("austen/ar",), prompt="a_b"), "cannot fill in"),
+        ("prompt", Wish(("austen/ar",), prompt="a_b"), "cannot infill"),
         ("prompt", Wish(("shidoku/pgm",), prompt="1234341221434321"), "nothing is left"),
         ("prompt", Wish(("shidoku/pgm",), prompt="1" * 17), "only 16 positions"),
         ("label", Wish(("faces/pgm",), guidance=1.0), "choose a label"),
