@@ -65,15 +65,21 @@ def draw(tab: Tab) -> Stage:
         if tab == "watch":
             files.append((gr.Button("Save trace (JSON)", size="sm"), "json"))
     file = gr.DownloadButton(visible="hidden", elem_id=f"file-{tab}")
-    with gr.Row(elem_classes="figures"):
-        stage.figures += [gr.Plot(show_label=False) for _ in range(3 if tab == "watch" else 2)]
-    stage.traces.change(
-        lambda traces: figures(traces) if traces else [gr.skip()] * len(stage.figures),
-        stage.traces,
-        stage.figures,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    # The figures load plotly, 4.6 MB that nobody should wait for who only wants to watch.
+    opened = gr.State(value=False)
+    drawer = gr.Accordion("Curves of this run", open=False, elem_classes="drawer")
+    with drawer, gr.Row(elem_classes="figures"):
+        stage.figures += [gr.Plot(show_label=False) for _ in range(3 - (tab == "race"))]
+
+    def redraw(traces: list[str] | None, is_open: bool) -> Updates:
+        drawn = figures(traces) if traces and is_open else [gr.skip()] * len(stage.figures)
+        return [is_open, *drawn]
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    outputs = [opened, *stage.figures]
+    drawer.expand(lambda traces: redraw(traces, True), stage.traces, outputs, **quiet)
+    drawer.collapse(lambda: False, None, opened, **quiet)
+    stage.traces.change(redraw, [stage.traces, opened], outputs, **quiet)
     copy.click(None, stage.address, None, js=COPY.replace("TAB", tab))
     for button, kind in files:
         button.click(

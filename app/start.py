@@ -11,7 +11,8 @@ from pgm_lite.viz.gradio_player import player
 
 def draw() -> None:
     """The headline, what to look for, a large button, the race; and the other examples."""
-    first = EXAMPLES[0]
+    present = [example for example in EXAMPLES if payload(example)] or [EXAMPLES[0]]
+    first = present[0]
     with gr.Row(elem_classes="hero"):
         with gr.Column(scale=5, min_width=320, elem_classes="say"):
             headline = plain_text(first.headline, "h1", "headline")
@@ -19,7 +20,7 @@ def draw() -> None:
         with gr.Column(scale=2, min_width=260, elem_classes="act"):
             play_button("#start-player")
             choice = gr.Radio(
-                [(example.button, example.key) for example in EXAMPLES],
+                [(example.button, example.key) for example in present],
                 value=first.key,
                 label="Recorded examples",
                 show_label=False,

@@ -23,7 +23,7 @@ def draw() -> tuple[Form, Stage]:
         form = make_form(1, "Run")
         with gr.Column(elem_classes="stage"):
             shown = stage.draw("watch")
-            with gr.Accordion("Open a trace file", open=False, elem_classes="open-file"):
+            with gr.Accordion("Open a trace file", open=False, elem_classes="drawer"):
                 upload = gr.UploadButton(
                     "Choose a file (JSON)", file_types=[".json"], type="filepath", size="sm"
                 )

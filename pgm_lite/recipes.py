@@ -33,7 +33,7 @@ class Recipe:
 
 PRESETS: dict[str, dict[str, Recipe]] = {
     "tiny": {
-        "shidoku": Recipe(width=96, heads=3, depth=4, steps=11000, batch=128),
+        "shidoku": Recipe(width=96, heads=3, depth=4, steps=7000, batch=128),
         "faces": Recipe(width=144, heads=2, depth=6, steps=1800, batch=16),
         "austen": Recipe(width=144, heads=2, depth=6, steps=5000, batch=16),
     },

@@ -107,6 +107,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page on which an error, or a request to anywhere but this machine, fails the test."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.set_default_timeout(60_000)
     wrong: list[str] = []
 
     def requested(url: str) -> None:

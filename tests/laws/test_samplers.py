@@ -8,7 +8,7 @@ from networks import LINE, stirred
 from subjects import dirichlet, markov, shidoku
 
 from pgm_lite.core import Canvas, Cost, Step
-from pgm_lite.draw import rng
+from pgm_lite.draw import Tempered, TopP, rng
 from pgm_lite.models import AR, MDLM, PGM
 from pgm_lite.oracle import Sequential
 from pgm_lite.orders import (
@@ -86,6 +86,22 @@ def test_what_can_be_concluded_is_written_before_what_has_to_be_guessed(order: O
         doubt = first.entropy[first.queried]
         assert float(doubt.max()) > 0.5
         assert float(first.entropy[first.written]) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("fill", ["choose-then-sample", "sample-then-rank"])
+def test_an_order_looks_through_the_temperature_at_the_models_own_law(fill: str) -> None:
+    """Cold laws are certain everywhere and would tie; what is drawn and reported is the cold law."""
+    oracle, canvas = dirichlet(3, 3), Canvas.blank(1, 3)
+    own = oracle.log_probs(canvas, torch.tensor([[0, 1, 2]])).amax(-1)[0]
+    cold = Tempered(TopP(oracle, 0.99), 0)
+    for seed in range(20):
+        (first, *_) = unmask(
+            cold, canvas, schedule=(1, 2), order=confidence(), rng=rng(seed), fill=fill
+        )
+        # By chance alone 20 runs would agree on one of 3 positions once in 3^19 times.
+        assert first.written[0].tolist() == [position == int(own.argmax()) for position in range(3)]
+        assert float(first.log_prob.abs().max()) < 1e-12
+        assert float(first.entropy.abs().max()) < 1e-12
 
 
 @pytest.mark.parametrize(
