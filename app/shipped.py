@@ -30,7 +30,7 @@ EXAMPLES = (
     Example(
         "face",
         "Face",
-        "Two models paint the same face. One of them pays for the blanks.",
+        "Two models paint a portrait. One of them pays for the blanks.",
         "Both start from nothing and write a few pixels a step. The masked model (MDLM) sends "
         "all 256 positions through its network every time; the partition model (PGM) sends "
         "only pixels it knows and those it is asked for. Watch the lights in the dark panels.",
@@ -38,6 +38,7 @@ EXAMPLES = (
             ("faces/mdlm", "faces/pgm"),
             "unmask",
             (("order", "halton"), ("schedule", "cosine"), ("steps", 16)),
+            seed=1,
         ),
     ),
     Example(
@@ -50,6 +51,7 @@ EXAMPLES = (
             ("faces/pgm",),
             "unmask",
             (("order", "halton"), ("schedule", "cosine"), ("steps", 32)),
+            seed=7,
             label=(("hair", "red"), ("glasses", "yes")),
             guidance=1.5,
         ),

@@ -23,7 +23,7 @@ MOST = 400_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 AUSTEN = "?tab=watch&m=austen/pgm&seed=1&steps=64&prompt=it+is+a+truth+"
 SHIDOKU = "?tab=watch&m=shidoku/pgm&seed=1&schedule=one-by-one&prompt=1___+__2_+_3__+____"
-RACE = "?tab=race&m=faces/mdlm&vs=faces/pgm&seed=0&steps=32&order=halton&clock=flops"
+RACE = "?tab=race&m=faces/mdlm&vs=faces/pgm&seed=3&steps=24&order=halton&clock=flops"
 PICTURES = {
     "start": ("", "start", 0.55),
     "watch_austen": (AUSTEN, "watch", 0.6),

@@ -237,4 +237,6 @@ def test_a_step_of_1024_positions_is_drawn_within_a_frame(host):
         }"""
     )
     # The quickest tenth: other work on the machine slows the rest.
-    assert times[6] < 40, f"quickest tenth {times[6]:.1f} ms, median {times[32]:.1f} ms, 95th percentile {times[60]:.1f} ms"
+    assert times[6] < 40, (
+        f"quickest tenth {times[6]:.1f} ms, median {times[32]:.1f} ms, 95th percentile {times[60]:.1f} ms"
+    )

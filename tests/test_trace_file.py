@@ -1,0 +1,125 @@
+"""Law 14, continued: a malformed trace file is refused, and the error names the place."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from pgm_lite.core import Canvas
+from pgm_lite.datasets import shidoku
+from pgm_lite.draw import rng
+from pgm_lite.oracle import Support
+from pgm_lite.orders import random_order
+from pgm_lite.samplers import unmask
+from pgm_lite.trace import Trace, record
+from pgm_lite.trace_file import MAX_BYTES
+
+
+def good() -> dict:
+    tokens, _ = shidoku().splits["train"].batch(torch.arange(288))
+    canvas = Canvas.blank(1, 16)
+    run = unmask(Support(tokens, 4), canvas, schedule=(8, 8), order=random_order(), rng=rng(4))
+    return json.loads(record(run, dataset=shidoku()).to_json())
+
+
+BAD = [
+    ("is no JSON", lambda f: "{", "the text: "),
+    ("is a list", lambda f: [f], "the text: "),
+    ("of another version", lambda f: f | {"schema": "pgm_lite.trace/2"}, "schema: "),
+    ("without a vocab", lambda f: {k: v for k, v in f.items() if k != "vocab"}, "vocab: "),
+    ("with more than it should", lambda f: f | {"extra": 1}, "extra: "),
+    ("seq_len", lambda f: f | {"seq_len": 0}, "seq_len: "),
+    (
+        "short init",
+        lambda f: f | {"init": {"tokens": [0], "known": [0] * 16}},
+        "init.tokens: 1 ent",
+    ),
+    ("known", lambda f: set_in(f, 2, "init", "known", 3), r"init.known\[3\]: "),
+    (
+        "init token",
+        lambda f: set_in(f, 4, "init", "tokens", 3),
+        r"init.tokens\[3\]: 4 is not a tok",
+    ),
+    ("layout", lambda f: set_in(f, 5, "layout", "rows"), "layout: 5 x 4 cells, but seq_len is 16"),
+    ("kind", lambda f: set_in(f, "ring", "layout", "kind"), "layout.kind: "),
+    ("palette", lambda f: set_in(f, ["#000000"], "layout", "palette"), "palette: 1 colours for 4"),
+    ("colour", lambda f: set_in(f, ["red"] * 4, "layout", "palette"), r"layout.palette\[0\]: "),
+    ("reads", lambda f: set_in(f, "all", "model", "reads"), "model.reads: "),
+    ("groups", lambda f: f | {"groups": [0, 1]}, "groups: 2 entries, but seq_len is 16"),
+    ("nfe", lambda f: set_in(f, 7, "steps", 1, "nfe"), r"steps\[1\].nfe: 7, but .* add up to 2"),
+    ("cost", lambda f: set_in(f, -1, "steps", 1, "cost", "calls"), r"steps\[1\].cost.calls: "),
+    ("flops", lambda f: set_in(f, "many", "steps", 0, "cost", "flops"), r"steps\[0\].cost.flops: "),
+    ("seconds", lambda f: set_in(f, -0.5, "steps", 0, "seconds"), r"steps\[0\].seconds: "),
+    (
+        "event",
+        lambda f: set_in(f, [3], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: \[3\] is",
+    ),
+    (
+        "event kind",
+        lambda f: set_in(f, [3, "paint", 1, 0.5], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: .* with a kind of write, reopen, group, digit, draft, accept, rej",
+    ),
+    (
+        "event length",
+        lambda f: set_in(f, [3, "write", 1], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: .* should be \[position, 'write', token, probability\]",
+    ),
+    (
+        "event position",
+        lambda f: set_in(f, [16, "write", 1, 0.5], "steps", 1, "events", 0),
+        r"steps\[1\].events\[0\]: 16 is not a position of 0 to 15",
+    ),
+    (
+        "event token",
+        lambda f: set_in(f, [3, "write", 1.5, 0.5], "steps", 1, "events", 0),
+        r"steps\[1\].events\[0\]: 1.5 is not a token of 0 to 3",
+    ),
+    (
+        "event probability",
+        lambda f: set_in(f, [3, "write", 1, 1.5], "steps", 1, "events", 0),
+        r"steps\[1\].events\[0\]: 1.5 is not a probability",
+    ),
+    (
+        "event entry",
+        lambda f: set_in(f, [3, "write", 1, None], "steps", 1, "events", 0),
+        r"steps\[1\].events\[0\]\[3\]: ",
+    ),
+    (
+        "entropy",
+        lambda f: set_in(f, [99, 0.5], "steps", 0, "entropy", 4),
+        r"steps\[0\].entropy\[4\]: 99 is not a position",
+    ),
+    (
+        "draft",
+        lambda f: set_in(f, [3, "draft", 1, 0.5], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\] is a 'draft'; a Trace holds writes and reopenings only",
+    ),
+]
+
+
+def set_in(file: dict, value: object, *path: str | int) -> dict:
+    *inner, last = path
+    part = file
+    for key in inner:
+        part = part[key]
+    part[last] = value
+    return file
+
+
+@pytest.mark.parametrize(("damage", "says"), [bad[1:] for bad in BAD], ids=[bad[0] for bad in BAD])
+def test_a_malformed_file_says_where(damage: Callable[[dict], object], says: str) -> None:
+    damaged = damage(good())
+    text = damaged if isinstance(damaged, str) else json.dumps(damaged)
+    with pytest.raises(ValueError, match=says):
+        Trace.from_json(text)
+
+
+def test_an_oversized_file_is_not_read() -> None:
+    with pytest.raises(ValueError, match=r"33,554,433 bytes; at most 33,554,432 are read"):
+        Trace.from_json(" " * (MAX_BYTES + 1))
+
+
+def test_the_file_these_were_made_from_is_in_order() -> None:
+    assert len(Trace.from_json(json.dumps(good())).steps) == 2
