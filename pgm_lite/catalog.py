@@ -17,6 +17,7 @@ from pgm_lite.knobs import Knob, Settings, Value, relevant
 from pgm_lite.menu import SAMPLERS, Request, Sampler
 from pgm_lite.models import AR, Guided, Labelled
 from pgm_lite.prompts import canvas_from
+from pgm_lite.run import Run
 from pgm_lite.samplers import autoregress
 from pgm_lite.trace import ModelInfo, Trace, record
 
@@ -120,8 +121,11 @@ def watch(
     }
     if label:
         knobs["guidance"] = guidance
+    steps = chosen.run(request)
+    if "steps" in knobs and isinstance(steps, Run):
+        knobs["steps"] = steps.knobs["steps"]  # at most one for each unknown position
     return record(
-        chosen.run(request),
+        steps,
         dataset=data,
         model=info,
         sampler=chosen.name,

@@ -92,7 +92,7 @@ STEPS = Knob(
     "steps",
     "int",
     32,
-    "network calls; fewer calls write more positions at once",
+    "network calls, at most one for each unknown position; fewer write more at once",
     1,
     256,
     applies=scheduled,

@@ -86,14 +86,16 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         "name": "python3",
     }
     notebook.metadata["language_info"] = {"name": "python"}
+    count = 0
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.execution_count = None
+            # nbval takes a cell without a count for one that never ran.
+            cell.execution_count = count = count + 1
             cell.outputs = joined(cell.outputs)
             for output in cell.outputs:
                 if "execution_count" in output:
-                    output.execution_count = None
+                    output.execution_count = count
                 # A player that no kernel holds any more would only say so.
                 output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
