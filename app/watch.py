@@ -35,7 +35,7 @@ def draw() -> tuple[Form, Stage]:
 
 def connect(tab: Tab, form: Form, shown: Stage) -> None:
     """Controls that matter are shown as others change; Run fills the stage."""
-    shape = {
+    shape: dict[str, Any] = {
         "fn": form.shape,
         "inputs": form.inputs,
         "outputs": form.shaped,
