@@ -24,11 +24,13 @@ def main() -> None:
             server_port=given.port,
             inbrowser=not given.no_browser,
             prevent_thread_lock=True,
+            quiet=True,
             max_file_size="16mb",
             **launch_settings(),
         )
     except OSError:
         sys.exit(f"Port {given.port} is taken; choose another one with --port.")
+    print(f"pgm_lite is open at {page.local_url} (Ctrl-C stops it)", flush=True)
     Thread(target=warm_up, daemon=True).start()
     page.block_thread()
 

@@ -96,7 +96,7 @@ def open_file(path: str) -> list[Any]:
         if size > MAX_BYTES:
             raise ValueError(
                 f"the file has {size / 2**20:.1f} MiB, and this page opens at most "
-                f"{MAX_BYTES // 2**20}; record fewer steps or a shorter sequence"
+                f"{MAX_BYTES // 2**20} MiB; record fewer steps or a shorter sequence"
             )
         trace = Trace.from_json(Path(path).read_text(encoding="utf-8")).to_json()
     except UnicodeDecodeError:

@@ -48,7 +48,7 @@ def test_watch_runs_at_once_and_again_when_asked(page, address):
     knobs = page.locator("#watch-player .knobs")
     expect(knobs).to_contain_text("seed 0")
     page.get_by_label("Seed").fill("4")
-    panel.get_by_role("button", name="Run").click()
+    panel.get_by_role("button", name="Run", exact=True).click()
     expect(knobs).to_contain_text("seed 4", timeout=WAIT)
     expect(page).to_have_url(re.compile(r"\?tab=watch&m=faces%2Fpgm&.*seed=4"))
 
@@ -60,19 +60,19 @@ def test_a_wrong_prompt_is_explained_beside_it_and_stays_text(page, address):
     prompt = panel.get_by_label("Start from a puzzle")
     expect(prompt).to_be_visible(timeout=WAIT)
     prompt.fill(HOSTILE)
-    panel.get_by_role("button", name="Run").click()
+    panel.get_by_role("button", name="Run", exact=True).click()
     said = panel.get_by_role("alert").filter(has_text="only 16 positions")
     expect(said).to_be_visible(timeout=WAIT)
     below = said.bounding_box()["y"] - prompt.bounding_box()["y"]
     assert 0 < below < 120
     prompt.fill("<b>")
-    panel.get_by_role("button", name="Run").click()
+    panel.get_by_role("button", name="Run", exact=True).click()
     expect(panel.get_by_role("alert").filter(has_text="'<' at 0, 'b' at 1")).to_be_visible(
         timeout=WAIT
     )
     assert page.evaluate("window.hit") is None
     prompt.fill("12")
-    panel.get_by_role("button", name="Run").click()
+    panel.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#watch-player .lane.board")).to_be_visible(timeout=WAIT)
     expect(panel.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
 
@@ -93,9 +93,14 @@ def test_a_link_that_makes_no_sense_says_so(page, address):
     expect(said).to_be_visible(timeout=WAIT)
 
 
-def test_trace_files_are_opened_or_refused_with_a_reason(page, address, folder, tmp_path):
+def upload(page, address, path):
+    """Open the Watch page afresh and hand it a file."""
     open_tab(page, address, "Watch")
     page.get_by_role("button", name="Open a trace file").click()
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def test_trace_files_are_opened_or_refused_with_a_reason(page, address, folder, tmp_path):
     path = tmp_path / "trace.json"
     for content, said in (
         (b"\xff\xfe\x00", "not even text"),
@@ -103,13 +108,13 @@ def test_trace_files_are_opened_or_refused_with_a_reason(page, address, folder, 
         (b" " * 5_000_000, "at most 4 MiB"),
     ):
         path.write_bytes(content)
-        page.locator("input[type=file]").set_input_files(path)
+        upload(page, address, path)
         expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible(timeout=WAIT)
     # A file in order is played, its symbols as text whatever they are.
     trace = json.loads((folder / "sudoku-pgm.json").read_text())
     trace["vocab"][0] = HOSTILE
     path.write_text(json.dumps(trace))
-    page.locator("input[type=file]").set_input_files(path)
+    upload(page, address, path)
     player = page.locator("#watch-player")
     expect(player.locator(".lane.board")).to_be_visible(timeout=WAIT)
     player.get_by_role("slider").press("End")
