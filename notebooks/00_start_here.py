@@ -14,13 +14,7 @@
 # %% picture="00_trace"
 from pathlib import Path
 
-import torch
-from IPython.display import Markdown
-
 import pgm_lite as pgm
-from pgm_lite.checkpoints import build
-from pgm_lite.make import shape_for
-from pgm_lite.recipes import recipe
 
 TRACES = Path(pgm.__file__).parent.parent / "assets" / "traces"
 recorded = {
@@ -156,7 +150,7 @@ def paint(name: str, order: object, seed: int, steps: int = 16) -> pgm.Trace:
     return pgm.record(run, dataset=faces, seed=seed)
 
 
-spread_out = paint("faces/pgm", pgm.halton(16, 16), seed=1)
+spread_out = paint("faces/pgm", pgm.halton(16, 16), seed=4)
 pgm.show(spread_out)
 
 # %% [markdown]
@@ -173,7 +167,7 @@ pgm.show(spread_out)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-surest_first = paint("faces/pgm", pgm.confidence(), seed=1)
+surest_first = paint("faces/pgm", pgm.confidence(), seed=4)
 for name, one in {"halton, blind": spread_out, "confidence, sighted": surest_first}.items():
     each = [int(step.cost.positions) for step in one.steps]
     print(f"{name:20} {each[0]:3} positions in the first step, {sum(each):5,} in all")
@@ -201,6 +195,13 @@ for name, bill in billed.items():
 
 # %%
 # NBVAL_CHECK_OUTPUT
+import torch
+from IPython.display import Markdown
+
+from pgm_lite.checkpoints import build
+from pgm_lite.make import shape_for
+from pgm_lite.recipes import recipe
+
 shidoku = pgm.datasets.shidoku()
 shape = shape_for(shidoku, recipe("tiny", "shidoku"))
 half = pgm.Canvas.prompt([0, 1, 2, 3, 2, 3, 0, 1], batch=1, seq_len=16)
@@ -279,7 +280,7 @@ Markdown("\n".join(rows))
 #   opens a race with the seed of your portrait above.
 # * `python -m pgm_lite --help`: train, sample, evaluate, bench.
 #
-# [race]: http://127.0.0.1:7860/?tab=race&m=faces%2Fmdlm&vs=faces%2Fpgm&clock=flops&seed=1&order=halton&steps=16
+# [race]: http://127.0.0.1:7860/?tab=race&m=faces%2Fmdlm&vs=faces%2Fpgm&clock=flops&seed=4&order=halton&steps=16
 #
 # One more to play with: the same network and the same seed in 4 steps and in 64. More steps
 # cost more. What do they buy?

@@ -76,7 +76,7 @@ pgm.show(perfect, step=6)
 # NBVAL_CHECK_OUTPUT
 for known in range(17):
     left = int((grids[:, :known] == grids[0, :known]).all(1).sum())
-    print(f"{known:2} cells known: {left:3} grids left")
+    print(f"cells known: {known:2}   grids left: {left:3}")
 
 # %% [markdown]
 # Ten. After that, the other cells follow. A digit that follows costs no doubt: its probability
@@ -196,7 +196,7 @@ progress = train(
 )
 for at in progress:
     print(f"update {at.step:3} of {at.steps}: {at.nats:.3f} nats a position")
-print(f"{time.process_time() - started:.0f} s of processor time")
+print(f"{at.seconds:.0f} s, {time.process_time() - started:.0f} s of processor time")
 
 # %% [markdown]
 # ## 4. Does it know the law?
@@ -260,7 +260,7 @@ figure.update_layout(
 # calls.](images/01_validity.png)
 #
 # Read the figure from right to left. At 16 calls the gap between the curves is the network's
-# own error; more training closes it. From there to the left both curves fall together. That
+# own error; more training narrows it. From there to the left both curves fall together. That
 # part of the error belongs to *the sampler*: it is the price of writing several positions in
 # one call, and training cannot lower it.
 #

@@ -47,7 +47,7 @@ def test_outputs_are_committed_and_clean(path: Path):
             assert "Warning" not in written
 
 
-def test_five_cells_or_more_are_checked(path: Path):
+def test_four_cells_or_more_are_checked(path: Path):
     notebook = nbformat.read(path, as_version=4)
     assert sum("NBVAL_CHECK_OUTPUT" in cell.source for cell in notebook.cells) >= 4
 
