@@ -122,7 +122,7 @@ def sample(
         console.print(shown(tokens, data.symbols, data.layout), highlight=False)
     bill = trace.cost.row(0)
     console.print(
-        f"{int(bill.calls[0])} calls, {int(bill.encoder_positions[0])} encoder and "
+        f"{float(bill.calls[0]):g} calls, {int(bill.encoder_positions[0])} encoder and "
         f"{int(bill.decoder_positions[0])} decoder positions, {float(bill.flops[0]):.3g} FLOPs, "
         f"{sum(trace.seconds):.2f} s",
         style="dim",

@@ -91,12 +91,14 @@ class Canvas:
 class Cost:
     """What each row of a batch has been charged; add with ``+``.
 
-    ``encoder_positions`` and ``decoder_positions`` count positions sent through those halves of a
-    network (a network of one piece is all encoder; registers count). ``flops`` counts the
-    multiplications and additions of its matrix products, two for each weight used.
+    ``calls`` are network evaluations (NFE); a pass through some of a network's blocks counts as
+    their share of all blocks. ``encoder_positions`` and ``decoder_positions`` count positions sent
+    through those halves of a network (a network of one piece is all encoder; registers count).
+    ``flops`` counts the multiplications and additions of its matrix products, two for each weight
+    used.
     """
 
-    calls: Int[Tensor, " b"]
+    calls: Float[Tensor, " b"]
     encoder_positions: Int[Tensor, " b"]
     decoder_positions: Int[Tensor, " b"]
     flops: Float[Tensor, " b"]
@@ -105,7 +107,7 @@ class Cost:
     def zero(cls, batch: int) -> "Cost":
         """Nothing spent yet."""
         none = torch.zeros(batch, dtype=torch.long)
-        return cls(none, none, none, none.double())
+        return cls(none.double(), none, none, none.double())
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -126,11 +128,44 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DigitStep:
+    """What a step did to the digits of half-known tokens; ``m`` = positions x digits of a token.
+
+    ``canvas`` holds every digit after the step. ``log_prob`` (nats) belongs to the written digits,
+    each given those of its token known before or listed earlier in this step; zero elsewhere.
+    """
+
+    canvas: Canvas
+    written: Bool[Tensor, "b m"]
+    log_prob: Float[Tensor, "b m"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DraftStep:
+    """What a step of speculation proposed or judged, by position.
+
+    ``drafted`` marks the drafts proposed in this step, ``accepted`` and ``rejected`` those it
+    judged; ``tokens`` are the drafts in question, ``draft_log_prob`` and ``target_log_prob``
+    (nats) what draft law and target law say of them, the second zero where nothing was judged.
+    """
+
+    tokens: Int[Tensor, "b n"]
+    drafted: Bool[Tensor, "b n"]
+    accepted: Bool[Tensor, "b n"]
+    rejected: Bool[Tensor, "b n"]
+    draft_log_prob: Float[Tensor, "b n"]
+    target_log_prob: Float[Tensor, "b n"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """What one model call did. ``canvas`` is the canvas after it; fields that do not apply are None.
 
     ``log_prob`` (nats) belongs to the written positions and is zero elsewhere; ``entropy`` (nats)
     belongs to the queried positions, is that of the law actually drawn from, and is zero elsewhere.
+    A position is ``written`` when its token becomes known. With ``digits`` that is when the last of
+    its digits does, and ``log_prob`` belongs to every position that got a digit. A step in which
+    nothing happened and no model was called is idle; its cost is zero.
     """
 
     canvas: Canvas
@@ -141,8 +176,8 @@ class Step:
     cost: Cost
     note: str
     reopened: Bool[Tensor, "b n"] | None = None
-    draft: Int[Tensor, "b n"] | None = None
-    rejected: Bool[Tensor, "b n"] | None = None
+    digits: DigitStep | None = None
+    draft: DraftStep | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ class Shape:
     """The sizes of a network.
 
     ``rows`` x ``columns`` positions in raster order, one row for text. ``labels`` lists how many
-    values each attribute of a class label has; empty for models without labels.
+    values each attribute of a class label has; empty for models without labels. ``digits`` is how
+    many spell a token (Prime; 1 elsewhere), ``causal`` how many of the blocks judge drafts
+    (self-speculation; 0 elsewhere).
     """
 
     vocab_size: int
@@ -37,6 +39,8 @@ class Shape:
     heads: int
     depth: int
     labels: tuple[int, ...] = ()
+    digits: int = 1
+    causal: int = 0
 
     def __post_init__(self) -> None:
         step = 4 if self.rows > 1 else 2
@@ -45,8 +49,19 @@ class Shape:
                 f"width {self.width} with {self.heads} heads leaves {self.width / self.heads:g} "
                 f"channels a head; rotary embedding needs a whole multiple of {step}"
             )
-        if min(self.vocab_size, self.rows, self.columns, self.depth) < 1:
+        sizes = (self.vocab_size, self.rows, self.columns, self.depth, self.digits)
+        if min(sizes) < 1:
             raise ValueError(f"every size of a network must be at least 1; got {self}")
+        if self.width % self.digits:
+            raise ValueError(
+                f"{self.digits} digits share the width equally, but {self.width} is no multiple of "
+                f"{self.digits}; take a number of digits that divides the width, or the width "
+                f"{-(-self.width // self.digits) * self.digits}"
+            )
+        if not 0 <= self.causal < self.depth:
+            raise ValueError(
+                f"{self.causal} of {self.depth} blocks cannot be causal: at least one has to draft"
+            )
 
     @property
     def seq_len(self) -> int:

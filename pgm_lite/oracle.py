@@ -89,7 +89,7 @@ class Support:
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """One call for every row that is asked something; no positions, no FLOPs."""
         free = Cost.zero(canvas.batch)
-        calls = (where >= 0).any(1).long().cpu()
+        calls = (where >= 0).any(1).double().cpu()
         return Cost(calls, free.encoder_positions, free.decoder_positions, free.flops)
 
     def log_prob(self, tokens: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:

@@ -112,11 +112,11 @@ class Trace:
 
     def to_json(self, row: int = 0) -> str:
         """One sequence of the batch as the text of a ``pgm_lite.trace/1`` file."""
-        one, nfe = self.row(row), 0
+        one, nfe = self.row(row), 0.0
         header, layout = one.header, one.header.layout
         parts: list[StepPart] = []
         for step, seconds in zip(one.steps, one.seconds, strict=True):
-            nfe += int(step.cost.calls)
+            nfe += float(step.cost.calls)
             parts.append(step_to_file(step, 0, nfe=nfe, seconds=seconds))
         return TraceFile(
             schema="pgm_lite.trace/1",

@@ -5,6 +5,7 @@ kind and is listed in ``EVENTS``. ``entropy`` lists [position, nats] for every p
 about.
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -69,7 +70,7 @@ class InitPart(_Part):
 class CostPart(_Part):
     """What one step cost."""
 
-    calls: Count
+    calls: Amount
     encoder_positions: Count
     decoder_positions: Count
     flops: Amount
@@ -78,7 +79,7 @@ class CostPart(_Part):
 class StepPart(_Part):
     """One step; ``nfe`` counts all calls up to and including it."""
 
-    nfe: Count
+    nfe: Amount
     cost: CostPart
     seconds: Amount
     note: str
@@ -133,13 +134,13 @@ def parse(text: str) -> TraceFile:
         more = f" ({len(found) - 1} more faults follow)" if len(found) > 1 else ""
         raise _fault(_place(first["loc"]), f"{first['msg']}{more}") from None
     _check_sizes(file)
-    asked_calls = 0
+    asked_calls = 0.0
     for index, step in enumerate(file.steps):
         place = f"steps[{index}]"
         asked_calls += step.cost.calls
-        if step.nfe != asked_calls:
+        if not math.isclose(step.nfe, asked_calls, abs_tol=1e-6):
             raise _fault(
-                f"{place}.nfe", f"{step.nfe}, but the costs so far add up to {asked_calls}"
+                f"{place}.nfe", f"{step.nfe:g}, but the costs so far add up to {asked_calls:g}"
             )
         for number, event in enumerate(step.events):
             _check_event(event, file, f"{place}.events[{number}]")

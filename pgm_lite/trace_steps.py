@@ -16,12 +16,12 @@ PROBABILITY_DIGITS = 9
 """Significant digits of a probability in the file; its logarithm is back within 1e-8 nats."""
 
 
-def step_to_file(step: Step, row: int, *, nfe: int, seconds: float) -> StepPart:
+def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPart:
     """One row of a step; ``nfe`` counts its calls and those before it."""
-    if step.draft is not None or step.rejected is not None:
+    if step.draft is not None or step.digits is not None:
         raise ValueError(
-            "the step holds drafts or rejections, which this version does not write to files; "
-            "keep the trace in memory, or write a trace of a sampler without drafts"
+            "the step holds drafts or digits, which this version does not write to files; "
+            "keep the trace in memory, or write a trace of another sampler"
         )
     tokens, cost = listed_ints(step.canvas.tokens[row]), step.cost.row(row)
     log_prob, entropy = listed_floats(step.log_prob[row]), listed_floats(step.entropy[row])
@@ -33,7 +33,7 @@ def step_to_file(step: Step, row: int, *, nfe: int, seconds: float) -> StepPart:
     return StepPart(
         nfe=nfe,
         cost=CostPart(
-            calls=int(cost.calls),
+            calls=float(cost.calls),
             encoder_positions=int(cost.encoder_positions),
             decoder_positions=int(cost.decoder_positions),
             flops=float(cost.flops),
@@ -77,7 +77,7 @@ def step_from_file(part: StepPart, canvas: Canvas, place: str) -> Step:
         log_prob=log_prob,
         entropy=entropy,
         cost=Cost(
-            torch.tensor([part.cost.calls]),
+            torch.tensor([part.cost.calls], dtype=torch.float64),
             torch.tensor([part.cost.encoder_positions]),
             torch.tensor([part.cost.decoder_positions]),
             torch.tensor([part.cost.flops], dtype=torch.float64),

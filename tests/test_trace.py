@@ -239,7 +239,7 @@ def test_drafts_are_not_written_to_files_in_silence() -> None:
         | {"draft": torch.zeros(3, 12, dtype=torch.long)}
     )
     trace = record(iter([drafted]), init=START)
-    with pytest.raises(ValueError, match="drafts or rejections"):
+    with pytest.raises(ValueError, match="drafts or digits"):
         trace.to_json()
 
 

@@ -34,4 +34,6 @@ def bill(
 ) -> Cost:
     """One call for each row that is asked about something, nothing for the others."""
     busy = (asked > 0).long().cpu()
-    return Cost(busy, busy * encoder.cpu(), busy * decoder.cpu(), busy * flops.double().cpu())
+    return Cost(
+        busy.double(), busy * encoder.cpu(), busy * decoder.cpu(), busy * flops.double().cpu()
+    )

@@ -1,0 +1,86 @@
+"""What models of half-known tokens and self-speculating models can be asked.
+
+``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
+rows, n positions, l digits of a token, q queried positions, k listed positions, v vocabulary.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pgm_lite.core import Canvas, Cost, Priced
+
+
+@runtime_checkable
+class Spelling(Protocol):
+    """How tokens are written as digits; ``pgm_lite.digits.Digits`` is one."""
+
+    @property
+    def count(self) -> int:
+        """Digits of a token."""
+        ...
+
+    @property
+    def base(self) -> int:
+        """Values of a digit."""
+        ...
+
+    def encode(self, tokens: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch l"]:
+        """The digits of each token."""
+        ...
+
+    def decode(self, digits: Int[Tensor, "*batch l"]) -> Int[Tensor, "*batch"]:
+        """The token of each group of digits."""
+        ...
+
+
+@runtime_checkable
+class DigitConditional(Priced, Protocol):
+    """A model of whole tokens given the digits known so far: Prime.
+
+    Here ``canvas`` holds digits [b, n * l], those of one token side by side; ``where`` still lists
+    token positions.
+    """
+
+    @property
+    def digits(self) -> Spelling:
+        """How tokens are written as digits."""
+        ...
+
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
+        """Log-probabilities (nats) of tokens; minus infinity where a known digit disagrees."""
+        ...
+
+
+@runtime_checkable
+class DraftVerify(Protocol):
+    """A model that drafts unknown positions at once and judges them one after another.
+
+    ``memory`` is what a drafting pass leaves behind for verifying passes. ``order`` lists positions,
+    the known ones first; ``slots`` are places in that list, ``NOBODY`` for none.
+    """
+
+    def draft(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The draft law (nats) at ``where`` given the known tokens, and the memory."""
+        ...
+
+    def verify(
+        self,
+        memory: object,
+        order: Int[Tensor, "b k"],
+        tokens: Int[Tensor, "b n"],
+        slots: Int[Tensor, "b q"],
+    ) -> Float[Tensor, "b q v"]:
+        """The target law (nats) at each slot, given ``tokens`` at all earlier slots of ``order``."""
+        ...
+
+    def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The bill of a drafting pass."""
+        ...
+
+    def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
+        """The bill of a verifying pass."""
+        ...
