@@ -44,6 +44,8 @@ class Card(BaseModel):
     heads: int
     depth: int
     labels: tuple[int, ...]
+    digits: int = 1
+    causal: int = 0
     parameters: int
     objective: str
     data_sha256: str
@@ -69,6 +71,8 @@ class Card(BaseModel):
             self.heads,
             self.depth,
             self.labels,
+            self.digits,
+            self.causal,
         )
 
 

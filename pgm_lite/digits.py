@@ -83,10 +83,11 @@ class Digits:
 
     def read(self, canvas: Canvas) -> Canvas:
         """A canvas of digits as a canvas of tokens; a token is known when all its digits are."""
-        digits = canvas.tokens.unflatten(1, (-1, self.count))
-        known = canvas.known.unflatten(1, (-1, self.count)).all(-1)
-        first = self.table[0].to(digits.device)
-        return Canvas(self.decode(digits.where(known[..., None], first)) * known, known)
+        digits = canvas.tokens.view(canvas.batch, -1, self.count)
+        known = canvas.known.view(canvas.batch, -1, self.count).all(-1)
+        placeholder = self.table[0].to(digits.device)
+        tokens = self.decode(digits.where(known[..., None], placeholder))
+        return Canvas(tokens.masked_fill(~known, 0), known)
 
 
 def smallest_base(vocab_size: int, count: int) -> int:
