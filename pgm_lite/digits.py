@@ -95,7 +95,7 @@ def smallest_base(vocab_size: int, count: int) -> int:
 
     The root in floating point is wrong now and then: it gives 9 for 32768 ** (1 / 5), not 8.
     """
-    base = 2
+    base = 1
     while base**count < vocab_size:
         base += 1
     return base

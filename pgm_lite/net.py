@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pgm_lite.digits import smallest_base
+
 KeyValue: TypeAlias = tuple[Float[Tensor, "b h k e"], Float[Tensor, "b h k e"]]
 
 
@@ -185,16 +187,17 @@ class Block(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Token + position + label vectors, normalised; row ``vocab_size`` is private.
+    """Token + position + label vectors, normalised; the last row of the token table is private.
 
     Each family gives the private row its own meaning: [MASK] for MDLM, the beginning of the
-    sequence for AR, the register for PGM.
+    sequence for AR, the register for PGM, an unknown digit for Prime. There a token is spelled by
+    ``shape.digits`` digits, whose vectors, each an equal share of the width, stand side by side.
     """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.private = shape.vocab_size
-        self.token = nn.Embedding(shape.vocab_size + 1, shape.width)
+        self.private = smallest_base(shape.vocab_size, shape.digits)
+        self.token = nn.Embedding(self.private + 1, shape.width // shape.digits)
         self.position = nn.Embedding(shape.seq_len + 1, shape.width)
         self.label = LabelEmbedding(shape.labels, shape.width) if shape.labels else None
         for table in (self.token, self.position):
@@ -202,12 +205,13 @@ class Embedding(nn.Module):
 
     def forward(
         self,
-        tokens: Int[Tensor, "b n"],
+        tokens: Int[Tensor, "b m"],
         positions: Int[Tensor, "... n"],
         label: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n d"]:
-        """The first hidden state of each token."""
-        x = self.token(tokens) + self.position(positions)
+        """The first hidden state of each token, or of each token's ``m / n`` digits together."""
+        placed = self.position(positions)
+        x = self.token(tokens).view(tokens.shape[0], -1, placed.shape[-1]) + placed
         return F.layer_norm(self.add_label(x, label), (x.shape[-1],))
 
     def add_label(

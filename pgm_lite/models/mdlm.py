@@ -37,11 +37,11 @@ class MDLM(nn.Module):
 
     def hidden(
         self,
-        tokens: Int[Tensor, "b n"],
-        known: Bool[Tensor, "b n"],
+        tokens: Int[Tensor, "b m"],
+        known: Bool[Tensor, "b m"],
         label: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n d"]:
-        """The last hidden state at every position."""
+        """The last hidden state at every position; ``m`` is n, or n times the digits of a token."""
         seen = tokens.masked_fill(~known, self.embedding.private)
         x = self.embedding(seen, torch.arange(self.shape.seq_len, device=tokens.device), label)
         for block in self.blocks:
