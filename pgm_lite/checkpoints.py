@@ -1,6 +1,7 @@
 """Checkpoints: float16 weights in a safetensors file, and a card in JSON that says the rest."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
-from pgm_lite.models import AR, MDLM, PGM
+from pgm_lite.models import AR, MDLM, PGM, Prime
 from pgm_lite.net import Shape
 
-FAMILIES: dict[str, type[AR] | type[MDLM] | type[PGM]] = {"ar": AR, "mdlm": MDLM, "pgm": PGM}
+Model = AR | MDLM | PGM | Prime
+
+FAMILIES: dict[str, Callable[[Shape], Model]] = {"ar": AR, "mdlm": MDLM, "pgm": PGM, "prime": Prime}
 """The model families by the name they have in ``dataset/model``."""
 
-Model = AR | MDLM | PGM
 SCHEMA = "pgm_lite.checkpoint/1"
 
 
@@ -88,7 +90,10 @@ def build(family: str, shape: Shape, *, seed: int = 0) -> Model:
 def save_weights(network: torch.nn.Module, path: Path) -> str:
     """Write the weights as float16; returns the file's sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+    }
     save_file(state, path)
     return sha256(path)
 

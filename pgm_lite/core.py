@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 NOBODY = -1
@@ -226,6 +226,11 @@ def positions_mask(where: Int[Tensor, "b q"], seq_len: int) -> Bool[Tensor, "b n
     """The positions listed in ``where``, as booleans."""
     slots = torch.zeros(where.shape[0], seq_len + 1, dtype=torch.bool, device=where.device)
     return slots.scatter(1, where.where(where >= 0, seq_len), value=True)[:, :seq_len]
+
+
+def gather_positions(x: Shaped[Tensor, "b n d"], where: Int[Tensor, "b q"]) -> Tensor:
+    """What ``x`` holds at ``where`` [b q d]; an entry ``NOBODY`` gets the first position's."""
+    return x.gather(1, where.clamp(min=0)[..., None].expand(-1, -1, x.shape[-1]))
 
 
 def scatter(where: Int[Tensor, "b q"], values: Tensor, seq_len: int) -> Tensor:

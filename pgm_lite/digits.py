@@ -52,6 +52,14 @@ class Digits:
         places = torch.tensor([self.base**power for power in range(count - 1, -1, -1)])
         self.table: Int[Tensor, "v l"] = codes[:, None] // places % self.base
 
+    @classmethod
+    def from_table(cls, table: Int[Tensor, "v l"]) -> "Digits":
+        """The code whose spellings are listed, token by token, in the smallest base."""
+        vocab_size, count = table.shape
+        base = smallest_base(vocab_size, count)
+        places = torch.tensor([base**power for power in range(count - 1, -1, -1)])
+        return cls(vocab_size, count, codes=(table.cpu() * places).sum(1))
+
     def encode(self, tokens: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch l"]:
         """The digits of each token, the most significant first."""
         return self.table.to(tokens.device)[tokens]
@@ -71,8 +79,7 @@ class Digits:
         self, digits: Int[Tensor, "*batch l"], known: Bool[Tensor, "*batch l"]
     ) -> Bool[Tensor, "*batch v"]:
         """Which tokens agree with every known digit."""
-        table = self.table.to(digits.device)
-        return ((digits[..., None, :] == table) | ~known[..., None, :]).all(-1)
+        return consistent(self.table.to(digits.device), digits, known)
 
     def spell(self, canvas: Canvas) -> Canvas:
         """A canvas of tokens as a canvas of digits [b, n * l], token by token."""
@@ -88,6 +95,13 @@ class Digits:
         placeholder = self.table[0].to(digits.device)
         tokens = self.decode(digits.where(known[..., None], placeholder))
         return Canvas(tokens.masked_fill(~known, 0), known)
+
+
+def consistent(
+    table: Int[Tensor, "v l"], digits: Int[Tensor, "*batch l"], known: Bool[Tensor, "*batch l"]
+) -> Bool[Tensor, "*batch v"]:
+    """Which tokens, spelled as in ``table``, agree with every known digit."""
+    return ((digits[..., None, :] == table) | ~known[..., None, :]).all(-1)
 
 
 def smallest_base(vocab_size: int, count: int) -> int:

@@ -6,6 +6,7 @@ section 4).
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Conditional, Cost, NextToken
+from pgm_lite.digits import Digits
+from pgm_lite.protocols import DigitConditional
 
 
 def rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -86,6 +89,11 @@ class Reshaped:
             )
         answer, memory = self.model.next_log_probs(canvas, position, memory)
         return self.reshape(answer), memory
+
+    @property
+    def digits(self) -> Digits:
+        """How the model spells tokens, if it does; what it answers is filtered before reshaping."""
+        return cast("DigitConditional", self.model).digits
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill; reshaping an answer is free."""

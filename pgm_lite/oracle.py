@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pgm_lite.core import Canvas, Conditional, Cost
+from pgm_lite.digits import Digits
 from pgm_lite.draw import categorical, entropy_of
 
 LARGEST = 2**20
@@ -70,21 +71,26 @@ class Support:
 
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """Exact log-probabilities (nats, float64) at ``where`` given the known tokens."""
-        posterior = self._agreeing(canvas)
-        mass = posterior @ self._one_hot.double()
-        places = where.clamp(min=0)[..., None].expand(-1, -1, self.vocab_size)
-        mass = mass.view(-1, self.seq_len, self.vocab_size).gather(1, places)
-        total = posterior.sum(1)[:, None, None]
-        possible = total > 0
+        law = self.tokens_in(self.agreeing(canvas), where)
+        possible = law.isfinite().any(-1, keepdim=True)
         if self.impossible == "error" and not possible.all():
-            row = int((~possible.flatten()).nonzero()[0])
+            row = int((~possible).nonzero()[0, 0])
             raise ValueError(
                 f"the known tokens of row {row} have probability zero under this law, so "
                 "nothing can be said given them; write fewer positions at once, or build the "
                 "oracle with impossible='uniform'"
             )
-        law = (mass / total.where(possible, 1.0)).log()
         return law.where(possible, -math.log(self.vocab_size))
+
+    def tokens_in(
+        self, posterior: Float[Tensor, "b m"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """Log-probabilities of tokens if the listed sequences weigh this; all -inf where nothing."""
+        mass = posterior @ self._one_hot.double()
+        places = where.clamp(min=0)[..., None].expand(-1, -1, self.vocab_size)
+        mass = mass.view(-1, self.seq_len, self.vocab_size).gather(1, places)
+        total = posterior.sum(1)[:, None, None]
+        return (mass / total.where(total > 0, 1.0)).log()
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """One call for every row that is asked something; no positions, no FLOPs."""
@@ -95,7 +101,7 @@ class Support:
     def log_prob(self, tokens: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
         """Log-probability (nats, float64) of whole sequences; minus infinity if not listed."""
         complete = Canvas(tokens, torch.ones_like(tokens, dtype=torch.bool))
-        return self._agreeing(complete).sum(1).log()
+        return self.agreeing(complete).sum(1).log()
 
     def entropy(self) -> float:
         """The entropy of the law in nats."""
@@ -106,7 +112,7 @@ class Support:
         log_weights = self.weights.log().expand(count, -1)
         return self.sequences[categorical(log_weights, rng=rng)]
 
-    def _agreeing(self, canvas: Canvas) -> Float[Tensor, "b m"]:
+    def agreeing(self, canvas: Canvas) -> Float[Tensor, "b m"]:
         """The weight of each listed sequence that agrees with all known tokens, else zero."""
         if canvas.seq_len != self.seq_len:
             raise ValueError(
@@ -140,6 +146,40 @@ def joint_table(
         )
     every = torch.ones_like(table, dtype=torch.bool).nonzero()
     return Support(every, table.shape[0], table.flatten(), impossible)
+
+
+class HalfKnown:
+    """The exact ``DigitConditional`` of a law: whole tokens given any known digits.
+
+    Writing several tokens at once can lead to known digits that no listed sequence has; the law
+    given them is then uniform over the tokens their own digits still allow.
+    """
+
+    family = "oracle"
+    reads = "known"
+
+    def __init__(self, law: Support, digits: Digits) -> None:
+        if digits.vocab_size != law.vocab_size:
+            raise ValueError(
+                f"the digits spell {digits.vocab_size} tokens, but the law is over "
+                f"{law.vocab_size}; give digits made for that vocabulary"
+            )
+        self.law, self.digits = law, digits
+        self._spelled = Support(digits.encode(law.sequences).flatten(1), digits.base, law.weights)
+
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
+        """Exact log-probabilities (nats, float64) of tokens given a canvas of digits."""
+        laws = self.law.tokens_in(self._spelled.agreeing(canvas), where)
+        digits = canvas.tokens.view(canvas.batch, -1, self.digits.count)
+        known = canvas.known.view(canvas.batch, -1, self.digits.count)
+        rows = torch.arange(canvas.batch)[:, None]
+        allowed = self.digits.consistent(digits, known)[rows, where.clamp(min=0)]
+        uniform = allowed.double().log().log_softmax(-1)
+        return laws.where(laws.isfinite().any(-1, keepdim=True), uniform)
+
+    def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """One call for every row that is asked something; no positions, no FLOPs."""
+        return self.law.cost(canvas, where)
 
 
 class Sequential:

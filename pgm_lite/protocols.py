@@ -10,29 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost, Priced
-
-
-@runtime_checkable
-class Spelling(Protocol):
-    """How tokens are written as digits; ``pgm_lite.digits.Digits`` is one."""
-
-    @property
-    def count(self) -> int:
-        """Digits of a token."""
-        ...
-
-    @property
-    def base(self) -> int:
-        """Values of a digit."""
-        ...
-
-    def encode(self, tokens: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch l"]:
-        """The digits of each token."""
-        ...
-
-    def decode(self, digits: Int[Tensor, "*batch l"]) -> Int[Tensor, "*batch"]:
-        """The token of each group of digits."""
-        ...
+from pgm_lite.digits import Digits
 
 
 @runtime_checkable
@@ -44,7 +22,7 @@ class DigitConditional(Priced, Protocol):
     """
 
     @property
-    def digits(self) -> Spelling:
+    def digits(self) -> Digits:
         """How tokens are written as digits."""
         ...
 

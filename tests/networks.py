@@ -1,15 +1,22 @@
 """Tiny random networks, with every weight stirred so that nothing hides behind a zero."""
 
-import torch
+from collections.abc import Callable
 
-from pgm_lite.models import AR, MDLM, PGM
+import torch
+from torch import nn
+
 from pgm_lite.net import Shape
 
 LINE = Shape(vocab_size=5, rows=1, columns=12, width=16, heads=2, depth=3)
 GRID = Shape(vocab_size=4, rows=3, columns=4, width=16, heads=2, depth=4, labels=(3, 2))
 
+SPELLED = Shape(vocab_size=5, rows=1, columns=12, width=12, heads=2, depth=2, digits=3)
+PORTRAIT = Shape(
+    vocab_size=4, rows=3, columns=4, width=16, heads=2, depth=2, labels=(3, 2), digits=2
+)
 
-def stirred(family: type[AR] | type[MDLM] | type[PGM], shape: Shape, seed: int = 0):
+
+def stirred(family: Callable[[Shape], nn.Module], shape: Shape, seed: int = 0):
     """A network with normal weights everywhere, in evaluation mode."""
     network = family(shape)
     rng = torch.Generator().manual_seed(seed)

@@ -4,5 +4,6 @@ from pgm_lite.models.ar import AR
 from pgm_lite.models.guidance import Guided, Labelled, Steerable
 from pgm_lite.models.mdlm import MDLM
 from pgm_lite.models.pgm import PGM
+from pgm_lite.models.prime import Prime
 
-__all__ = ["AR", "MDLM", "PGM", "Guided", "Labelled", "Steerable"]
+__all__ = ["AR", "MDLM", "PGM", "Guided", "Labelled", "Prime", "Steerable"]

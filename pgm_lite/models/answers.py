@@ -1,16 +1,10 @@
-"""What every model does with its answers: gather what was asked, carry over, bill."""
+"""What every model does with its answers: carry over, bill."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost
-
-
-def gather_positions(x: Float[Tensor, "b n d"], where: Int[Tensor, "b q"]) -> Tensor:
-    """The rows of ``x`` at ``where`` [b q d]; an entry ``NOBODY`` gets the first position's."""
-    index = where.clamp(min=0)[..., None].expand(-1, -1, x.shape[-1])
-    return x.gather(1, index)
 
 
 def carry_over(

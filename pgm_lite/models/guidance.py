@@ -6,13 +6,15 @@ arXiv 2207.12598 in the convention (1 + scale) * conditional - scale * unconditi
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost
+from pgm_lite.digits import Digits
+from pgm_lite.protocols import DigitConditional
 
 
 class Steerable(Protocol):
@@ -43,6 +45,11 @@ class Labelled:
         """Log-probabilities given the label."""
         return self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
 
+    @property
+    def digits(self) -> Digits:
+        """How the model spells tokens, if it does."""
+        return cast("DigitConditional", self.model).digits
+
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """A label costs nothing."""
         return self.model.cost(canvas, where)
@@ -69,6 +76,11 @@ class Guided:
         mixed = (1 + self.scale) * with_label - self.scale * without
         # What the label rules out stays ruled out: -inf - (-inf) would be no number.
         return torch.where(with_label == -torch.inf, with_label, mixed).log_softmax(-1)
+
+    @property
+    def digits(self) -> Digits:
+        """How the model spells tokens, if it does."""
+        return cast("DigitConditional", self.model).digits
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill, twice."""

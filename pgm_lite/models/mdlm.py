@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from pgm_lite.core import Canvas, Cost
-from pgm_lite.models.answers import bill, carry_over, gather_positions
+from pgm_lite.core import Canvas, Cost, gather_positions
+from pgm_lite.models.answers import bill, carry_over
 from pgm_lite.net import Block, Embedding, Shape, turns
 
 

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pgm_lite.core import NOBODY, Canvas, Cost, listed
-from pgm_lite.models.answers import bill, carry_over, gather_positions
+from pgm_lite.core import NOBODY, Canvas, Cost, gather_positions, listed
+from pgm_lite.models.answers import bill, carry_over
 from pgm_lite.net import (
     Block,
     Embedding,

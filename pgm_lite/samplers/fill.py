@@ -82,6 +82,20 @@ def write(
     )
 
 
+def idle(canvas: Canvas, when: str) -> Step:
+    """The step in which nothing happened."""
+    none = torch.zeros_like(canvas.known)
+    return Step(
+        canvas=canvas,
+        queried=none,
+        written=none,
+        log_prob=none.double(),
+        entropy=none.double(),
+        cost=Cost.zero(canvas.batch),
+        note=f"{when}: idle, no position flipped and nothing was asked",
+    )
+
+
 def spread(counts: Int[Tensor, " b"]) -> str:
     """A number that is the same in every row, or the range it has over the rows."""
     low, high = int(counts.min()), int(counts.max())

@@ -1,17 +1,18 @@
 """What the laws are tested on: models, and every way to run a sampler on them. Add a line here."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from networks import stirred
 
 from pgm_lite import datasets
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
+from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP
-from pgm_lite.models import AR, MDLM, PGM
+from pgm_lite.models import AR, MDLM, PGM, Prime
 from pgm_lite.net import Shape
-from pgm_lite.oracle import Sequential, Support
+from pgm_lite.oracle import HalfKnown, Sequential, Support
 from pgm_lite.orders import (
     Order,
     blocks,
@@ -22,10 +23,11 @@ from pgm_lite.orders import (
     margin,
     random_order,
 )
-from pgm_lite.samplers import ancestral, autoregress, unmask
+from pgm_lite.protocols import DigitConditional
+from pgm_lite.samplers import ancestral, autoregress, unmask, unmask_digits
 from pgm_lite.schedules import cosine, one_by_one, uniform
 
-Model = Conditional | NextToken
+Model = Conditional | NextToken | DigitConditional
 Runner = Callable[[Model, Canvas, torch.Generator], Iterator[Step]]
 
 
@@ -98,6 +100,21 @@ NEXT_TOKENS = (
     Subject("AR line", lambda: stirred(AR, LINE), 1, 5, 3),
     Subject("AR tempered", lambda: Tempered(stirred(AR, LINE), 0.7), 1, 5, 3),
 )
+DIGITS = (
+    Subject("digits 3x4", lambda: HalfKnown(dirichlet(3, 4), Digits(4, 2)), 1, 3, 4),
+    Subject("padded digits 3x3", lambda: HalfKnown(dirichlet(3, 3), Digits(3, 2)), 1, 3, 3),
+    Subject("shidoku in digits", lambda: HalfKnown(shidoku(), Digits(4, 2)), 4, 4, 4),
+    Subject("one digit", lambda: HalfKnown(dirichlet(3, 3), Digits(3, 1)), 1, 3, 3),
+    Subject("Prime line", lambda: stirred(Prime, replace(LINE, digits=2)), 1, 5, 3),
+    Subject("Prime grid", lambda: stirred(Prime, replace(SQUARE, digits=2)), 4, 4, 4),
+    Subject(
+        "Prime tempered",
+        lambda: Tempered(stirred(Prime, replace(LINE, digits=2)), 0.7),
+        1,
+        5,
+        3,
+    ),
+)
 
 SCHEDULES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "in one step": lambda n: uniform(n, 1) if n else (),
@@ -159,6 +176,17 @@ def ancestry(subject: Subject, steps: int) -> Case:
     )
 
 
+def digitwise(subject: Subject, steps: int, reveal: str) -> Case:
+    """A case of ``unmask_digits``."""
+    return Case(
+        subject,
+        f"{reveal} digits in {steps}",
+        lambda model, canvas, rng: unmask_digits(
+            model, canvas, steps=steps, rng=rng, reveal=reveal
+        ),
+    )
+
+
 def cases() -> list[Case]:
     """Every sampler on every model it applies to, in every combination of its choices."""
     found: list[Case] = []
@@ -170,6 +198,10 @@ def cases() -> list[Case]:
                 if order in RANKING:
                     found.append(unmasking(subject, order, schedule, "sample-then-rank"))
         found.extend(ancestry(subject, steps) for steps in (1, 6))
+    for subject in DIGITS:
+        found.extend(digitwise(subject, steps, "joint") for steps in (1, 6, 40))
+        if subject.vocab_size in (2, 4):
+            found.extend(digitwise(subject, steps, "factorised") for steps in (1, 6))
     found.extend(
         Case(
             subject,

@@ -96,7 +96,7 @@ def test_the_mean_encoder_length_the_pgm_paper_implies() -> None:
 def test_ancestral_bills_each_row_for_what_it_asked() -> None:
     canvas = Canvas.blank(64, L)
     trace = record(ancestral(stirred(PGM, LINE), canvas, steps=5, rng=rng(1)))
-    calls = torch.stack([step.written.any(1).long() for step in trace.steps]).sum(0)
+    calls = torch.stack([step.written.any(1).double() for step in trace.steps]).sum(0)
     assert torch.equal(trace.cost.calls, calls)
     assert trace.cost.decoder_positions.tolist() == [L] * 64
     known, read = canvas.known.sum(1), torch.zeros(64, dtype=torch.long)

@@ -1,0 +1,19 @@
+"""Losses in nats per token, each labelled ``bound`` or ``surrogate``."""
+
+from pgm_lite.objectives.digits import joint, marginal
+from pgm_lite.objectives.masking import COMPLEMENTARY, LIKELIHOOD, MASKED, PARTITION
+from pgm_lite.objectives.objective import EPS, Loss, Network, Objective, stratified
+
+__all__ = [
+    "COMPLEMENTARY",
+    "EPS",
+    "LIKELIHOOD",
+    "MASKED",
+    "PARTITION",
+    "Loss",
+    "Network",
+    "Objective",
+    "joint",
+    "marginal",
+    "stratified",
+]
