@@ -10,12 +10,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
-from pgm_lite.models import AR, MDLM, PGM, Prime
+from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
 from pgm_lite.net import Shape
 
-Model = AR | MDLM | PGM | Prime
+Model = AR | MDLM | PGM | Prime | SelfSpec
 
-FAMILIES: dict[str, Callable[[Shape], Model]] = {"ar": AR, "mdlm": MDLM, "pgm": PGM, "prime": Prime}
+FAMILIES: dict[str, Callable[[Shape], Model]] = {
+    "ar": AR,
+    "mdlm": MDLM,
+    "pgm": PGM,
+    "prime": Prime,
+    "self_spec": SelfSpec,
+}
 """The model families by the name they have in ``dataset/model``."""
 
 SCHEMA = "pgm_lite.checkpoint/1"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Conditional, Cost, NextToken
 from pgm_lite.digits import Digits
-from pgm_lite.protocols import DigitConditional
+from pgm_lite.protocols import DigitConditional, DraftVerify
 
 
 def rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -59,6 +59,12 @@ def categorical(
     return torch.searchsorted(function, threshold, right=True)[..., 0]
 
 
+def heads(chance: Float[Tensor, "*batch"], *, rng: torch.Generator) -> Bool[Tensor, "*batch"]:
+    """Coins that show heads with these chances; never with chance 0, always with chance 1."""
+    uniform = torch.rand(chance.shape, generator=rng, device=rng.device, dtype=torch.float64)
+    return uniform.to(chance.device) < chance
+
+
 class Reshaped:
     """Asks ``model`` and reshapes its answer; a ``Conditional`` or ``NextToken`` as it is."""
 
@@ -89,6 +95,31 @@ class Reshaped:
             )
         answer, memory = self.model.next_log_probs(canvas, position, memory)
         return self.reshape(answer), memory
+
+    def draft(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The model's draft law, reshaped; the target law has to be reshaped likewise."""
+        laws, memory = cast("DraftVerify", self.model).draft(canvas, where)
+        return self.reshape(laws), memory
+
+    def verify(
+        self,
+        memory: object,
+        order: Int[Tensor, "b k"],
+        tokens: Int[Tensor, "b n"],
+        slots: Int[Tensor, "b q"],
+    ) -> Float[Tensor, "b q v"]:
+        """The model's target law, reshaped as the draft law is."""
+        return self.reshape(cast("DraftVerify", self.model).verify(memory, order, tokens, slots))
+
+    def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return cast("DraftVerify", self.model).draft_cost(canvas, where)
+
+    def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return cast("DraftVerify", self.model).verify_cost(order, slots)
 
     @property
     def digits(self) -> Digits:

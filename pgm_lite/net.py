@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -247,6 +247,12 @@ class LabelEmbedding(nn.Module):
                 f"-1 for unspecified ones; got the shape {list(label.shape)}"
             )
         return self.table(starts + label + 1).sum(1, keepdim=True)
+
+
+def forbid(where: Bool[Tensor, "b q k"]) -> Float[Tensor, "b 1 q k"]:
+    """Minus infinity where looking is forbidden, zero elsewhere, one axis added for the heads."""
+    bias = torch.zeros(where.shape, dtype=torch.bfloat16, device=where.device)
+    return bias.masked_fill_(where, -torch.inf)[:, None]
 
 
 def split(x: Float[Tensor, "b n d"], heads: int) -> Float[Tensor, "b h n e"]:

@@ -62,3 +62,10 @@ class DraftVerify(Protocol):
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The bill of a verifying pass."""
         ...
+
+
+def unwrapped(model: object) -> object:
+    """What a wrapper (temperature, a label, guidance) wraps, down to the model itself."""
+    while hasattr(model, "model"):
+        model = getattr(model, "model")  # noqa: B009
+    return model

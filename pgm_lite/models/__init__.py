@@ -5,5 +5,6 @@ from pgm_lite.models.guidance import Guided, Labelled, Steerable
 from pgm_lite.models.mdlm import MDLM
 from pgm_lite.models.pgm import PGM
 from pgm_lite.models.prime import Prime
+from pgm_lite.models.self_spec import SelfSpec
 
-__all__ = ["AR", "MDLM", "PGM", "Guided", "Labelled", "Prime", "Steerable"]
+__all__ = ["AR", "MDLM", "PGM", "Guided", "Labelled", "Prime", "SelfSpec", "Steerable"]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.digits import Digits
-from pgm_lite.protocols import DigitConditional
+from pgm_lite.protocols import DigitConditional, DraftVerify
 
 
 class Steerable(Protocol):
@@ -34,6 +34,19 @@ class Steerable(Protocol):
         ...
 
 
+class SteerableDrafts(DraftVerify, Protocol):
+    """A model that drafts and verifies and also takes a label: self-speculation."""
+
+    def draft(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        label: Int[Tensor, "b a"] | None = None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The draft law given the known tokens and the label, and the memory."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
     """``model`` with its label fixed: every row is asked for the same kind of sequence."""
@@ -44,6 +57,31 @@ class Labelled:
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """Log-probabilities given the label."""
         return self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
+
+    def draft(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Drafts given the label."""
+        drafting = cast("SteerableDrafts", self.model)
+        return drafting.draft(canvas, where, self.label.expand(canvas.batch, -1))
+
+    def verify(
+        self,
+        memory: object,
+        order: Int[Tensor, "b k"],
+        tokens: Int[Tensor, "b n"],
+        slots: Int[Tensor, "b q"],
+    ) -> Float[Tensor, "b q v"]:
+        """The target law; the memory already knows the label."""
+        return cast("SteerableDrafts", self.model).verify(memory, order, tokens, slots)
+
+    def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """A label costs nothing."""
+        return cast("SteerableDrafts", self.model).draft_cost(canvas, where)
+
+    def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
+        """A label costs nothing."""
+        return cast("SteerableDrafts", self.model).verify_cost(order, slots)
 
     @property
     def digits(self) -> Digits:
@@ -72,10 +110,49 @@ class Guided:
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """(1 + scale) * conditional - scale * unconditional, normalised."""
         with_label = self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
-        without = self.model.log_probs(canvas, where)
+        return self.mixed(with_label, self.model.log_probs(canvas, where))
+
+    def mixed(
+        self, with_label: Float[Tensor, "b q v"], without: Float[Tensor, "b q v"]
+    ) -> Float[Tensor, "b q v"]:
+        """The law that guidance makes of the two."""
         mixed = (1 + self.scale) * with_label - self.scale * without
         # What the label rules out stays ruled out: -inf - (-inf) would be no number.
         return torch.where(with_label == -torch.inf, with_label, mixed).log_softmax(-1)
+
+    def draft(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Guided drafts; target laws have to be guided likewise."""
+        drafting = cast("SteerableDrafts", self.model)
+        with_label, one = drafting.draft(canvas, where, self.label.expand(canvas.batch, -1))
+        without, other = drafting.draft(canvas, where)
+        return self.mixed(with_label, without), (one, other)
+
+    def verify(
+        self,
+        memory: object,
+        order: Int[Tensor, "b k"],
+        tokens: Int[Tensor, "b n"],
+        slots: Int[Tensor, "b q"],
+    ) -> Float[Tensor, "b q v"]:
+        """The guided target law."""
+        drafting = cast("SteerableDrafts", self.model)
+        laws = [
+            drafting.verify(each, order, tokens, slots)
+            for each in cast("tuple[object, object]", memory)
+        ]
+        return self.mixed(*laws)
+
+    def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill, twice."""
+        once = cast("SteerableDrafts", self.model).draft_cost(canvas, where)
+        return once + once
+
+    def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill, twice."""
+        once = cast("SteerableDrafts", self.model).verify_cost(order, slots)
+        return once + once
 
     @property
     def digits(self) -> Digits:

@@ -27,7 +27,8 @@ class MDLM(nn.Module):
         self.shape = shape
         self.embedding = Embedding(shape)
         self.blocks = nn.ModuleList(
-            Block(shape.width, shape.heads, own_keys=True) for _ in range(shape.depth)
+            Block(shape.width, shape.heads, own_keys=True)
+            for _ in range(shape.depth - shape.causal)
         )
         self.last_norm = nn.LayerNorm(shape.width, bias=False)
         self.head = nn.Linear(shape.width, shape.vocab_size)
@@ -35,18 +36,27 @@ class MDLM(nn.Module):
         nn.init.zeros_(self.head.bias)
         self.register_buffer("turns", turns(shape)[:-1], persistent=False)
 
+    def stream(
+        self,
+        tokens: Int[Tensor, "b m"],
+        known: Bool[Tensor, "b m"],
+        label: Int[Tensor, "b a"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """What leaves the last block at each position; ``m`` is n, or n x the digits of a token."""
+        seen = tokens.masked_fill(~known, self.embedding.private)
+        x = self.embedding(seen, torch.arange(self.shape.seq_len, device=tokens.device), label)
+        for block in self.blocks:
+            x, _ = block(x, self.get_buffer("turns"))
+        return x
+
     def hidden(
         self,
         tokens: Int[Tensor, "b m"],
         known: Bool[Tensor, "b m"],
         label: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n d"]:
-        """The last hidden state at every position; ``m`` is n, or n times the digits of a token."""
-        seen = tokens.masked_fill(~known, self.embedding.private)
-        x = self.embedding(seen, torch.arange(self.shape.seq_len, device=tokens.device), label)
-        for block in self.blocks:
-            x, _ = block(x, self.get_buffer("turns"))
-        return self.last_norm(x)
+        """What the head reads."""
+        return self.last_norm(self.stream(tokens, known, label))
 
     def forward(
         self,
@@ -70,7 +80,7 @@ class MDLM(nn.Module):
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """All positions through the network, whatever is asked; the head where asked."""
         n, d = self.shape.seq_len, self.shape.width
-        network = self.shape.depth * (24 * n * d**2 + 4 * n**2 * d)
+        network = len(self.blocks) * (24 * n * d**2 + 4 * n**2 * d)
         asked = (where >= 0).sum(1)
         return bill(
             asked,

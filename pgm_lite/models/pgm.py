@@ -10,7 +10,7 @@ sinusoid, which initialises it; labels are added to embeddings and queries.
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +22,7 @@ from pgm_lite.net import (
     KeyValue,
     Shape,
     attend,
+    forbid,
     keys_values,
     merge,
     rotate,
@@ -152,12 +153,6 @@ class PGM(nn.Module):
         decoder = decoders * (20 * q * d**2 + 4 * q * k * d)
         head = 2 * q * d * self.shape.vocab_size
         return bill(asked, encoder=read, decoder=asked, flops=encoder + swap + decoder + head)
-
-
-def forbid(where: Bool[Tensor, "b q k"]) -> Float[Tensor, "b 1 q k"]:
-    """Minus infinity where looking is forbidden, zero elsewhere, one axis added for the heads."""
-    bias = torch.zeros(where.shape, dtype=torch.bfloat16, device=where.device)
-    return bias.masked_fill_(where, -torch.inf)[:, None]
 
 
 def sinusoid(seq_len: int, width: int) -> Float[Tensor, "n d"]:

@@ -2,7 +2,8 @@
 
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
+from pgm_lite.samplers.speculate import speculate
 from pgm_lite.samplers.unmask import unmask
 from pgm_lite.samplers.unmask_digits import unmask_digits
 
-__all__ = ["ancestral", "autoregress", "unmask", "unmask_digits"]
+__all__ = ["ancestral", "autoregress", "speculate", "unmask", "unmask_digits"]

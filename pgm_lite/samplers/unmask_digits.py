@@ -29,7 +29,7 @@ from pgm_lite.core import (
 from pgm_lite.digits import Digits
 from pgm_lite.draw import entropy_of
 from pgm_lite.marginals import Marginals, touched
-from pgm_lite.protocols import DigitConditional
+from pgm_lite.protocols import DigitConditional, unwrapped
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, spread
 
@@ -60,8 +60,8 @@ def unmask_digits(
         raise ValueError(f"reveal must be one of {', '.join(REVEALS)}; got {reveal!r}")
     if not hasattr(model, "digits"):
         raise ValueError(
-            f"a {type(model).__name__} predicts from whole tokens, not from digits; sample it with "
-            "unmask or ancestral, or take a Prime model"
+            f"a {type(unwrapped(model)).__name__} predicts from whole tokens, not from digits; "
+            "sample it with unmask or ancestral, or take a Prime model"
         )
     code = model.digits
     if reveal == "factorised" and code.base**code.count != code.vocab_size:

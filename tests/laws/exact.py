@@ -27,6 +27,11 @@ class Scripted:
         laws = log_probs.double().softmax(-1).flatten(0, -2)
         return torch.tensor([self.choose(law) for law in laws]).reshape(log_probs.shape[:-1])
 
+    def heads(self, chance: torch.Tensor, *, rng: torch.Generator) -> torch.Tensor:
+        """Stands in for ``draw.heads``."""
+        laws = torch.stack([1 - chance, chance], -1).log()
+        return self(laws, rng=rng).bool()
+
     def choose(self, law: torch.Tensor) -> int:
         possible = [token for token, p in enumerate(law.tolist()) if p > 0]
         if len(self.taken) < len(self.script):
@@ -47,7 +52,10 @@ def outcomes(run: Callable[[], Iterator[Step]]) -> Iterator[tuple[list[Step], fl
     scripts: list[tuple[int, ...]] = [()]
     while scripts:
         scripted = Scripted(scripts.pop())
-        with patch("pgm_lite.samplers.fill.categorical", scripted):
+        with (
+            patch("pgm_lite.samplers.fill.categorical", scripted),
+            patch("pgm_lite.samplers.speculate.heads", scripted.heads),
+        ):
             steps = list(run())
         scripts += scripted.untried
         yield steps, scripted.probability
