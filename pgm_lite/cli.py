@@ -39,7 +39,7 @@ def root() -> None:
 @app.command()
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
-    model: Annotated[str, typer.Option(help="ar, mdlm or pgm")],
+    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
     preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
@@ -47,6 +47,11 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="needs a C++ compiler")] = False,
     start_from: Annotated[str | None, typer.Option(help="weights of a checkpoint in OUT")] = None,
+    freeze_trunk: Annotated[bool, typer.Option(help="self_spec: train the judge only")] = False,
+    digits: Annotated[int | None, typer.Option(help="prime: digits of a token")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the checkpoint; the model's if left out")
+    ] = None,
     out: Annotated[Path, typer.Option(help="where checkpoints go")] = HERE / "assets/checkpoints",
     state: Annotated[Path | None, typer.Option(help="where the resumable state goes")] = None,
 ) -> None:
@@ -58,10 +63,11 @@ def train(
         recipe,
         steps=recipe.steps if steps is None else steps,
         batch=recipe.batch if batch is None else batch,
+        digits=recipe.digits if digits is None else digits,
     )
     make.use_threads(threads)
     data = datasets.load(dataset)
-    folder = state or HERE / "runs" / f"{dataset}-{model}-{preset}"
+    folder = state or HERE / "runs" / f"{dataset}-{name or model}-{preset}"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,18 +87,21 @@ def train(
                 seed=seed,
                 compiled=compiled,
                 start_from=start_from,
+                frozen=freeze_trunk,
+                name=name,
             )
             for now in running:
                 bar.update(task, completed=now.step, nats=now.nats)
                 if not console.is_terminal and now.step % 100 == 0:
                     console.print(
                         f"{now.step}/{now.steps}  {now.nats:.4f} nats per token  "
+                        f"{' + '.join(f'{term:.4f}' for term in now.terms)}  "
                         f"{now.seconds:.0f} s, {now.remaining:.0f} s to go"
                     )
     except KeyboardInterrupt:
         console.print(f"Stopped and saved in {folder}; the same command goes on from here.")
         raise typer.Exit(130) from None
-    console.print(f"Wrote {out / dataset / model}.safetensors and its card.")
+    console.print(f"Wrote {out / dataset / (name or model)}.safetensors and its card.")
 
 
 @app.command()

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pgm_lite import catalog
-from pgm_lite.make import bound_on
+from pgm_lite.measuring import bound_on
 from pgm_lite.metrics import FIGURES, judge
 
 

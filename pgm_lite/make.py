@@ -3,16 +3,16 @@
 import platform
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from pgm_lite import checkpoints, objectives
-from pgm_lite.bounds import Bound, exact_likelihood, held_out_bound
-from pgm_lite.checkpoints import Card, Figure, Model, build
+from pgm_lite.checkpoints import Card, Model, build
 from pgm_lite.datasets.dataset import Dataset
-from pgm_lite.models import AR
+from pgm_lite.measuring import measure
+from pgm_lite.models import MDLM, Prime, SelfSpec
 from pgm_lite.net import Shape
 from pgm_lite.recipes import Recipe
 from pgm_lite.training import Progress, train
@@ -21,11 +21,17 @@ OBJECTIVES = {
     "ar": objectives.LIKELIHOOD,
     "mdlm": objectives.MASKED,
     "pgm": objectives.PARTITION,
+    "self_spec": objectives.SPECULATION,
 }
-"""What each family is trained with."""
+"""What each family is trained with; Prime's objective depends on its digits."""
 
 
-def shape_for(dataset: Dataset, recipe: Recipe) -> Shape:
+def objective_of(network: Model, family: str) -> objectives.Objective:
+    """What a network is trained with."""
+    return objectives.joint(network.digits) if isinstance(network, Prime) else OBJECTIVES[family]
+
+
+def shape_for(dataset: Dataset, recipe: Recipe, family: str = "mdlm") -> Shape:
     """The sizes of a network for a data set."""
     return Shape(
         vocab_size=dataset.vocab_size,
@@ -35,6 +41,8 @@ def shape_for(dataset: Dataset, recipe: Recipe) -> Shape:
         heads=recipe.heads,
         depth=recipe.depth,
         labels=tuple(len(attribute.values) for attribute in dataset.attributes),
+        digits=recipe.digits if family == "prime" else 1,
+        causal=recipe.causal if family == "self_spec" else 0,
     )
 
 
@@ -45,31 +53,28 @@ def make(
     *,
     out: Path,
     state: Path,
+    name: str | None = None,
     seed: int = 0,
     held_out: int = 1400,
     compiled: bool = False,
     start_from: str | None = None,
+    frozen: bool = False,
 ) -> Iterator[Progress]:
-    """Train and write ``out``/dataset/family.safetensors and .json; resumes from ``state``.
+    """Train and write ``out``/dataset/name.safetensors and .json; resumes from ``state``.
 
-    ``start_from`` names a checkpoint below ``out`` whose weights replace the random ones; the
-    optimiser starts anew. The card keeps that checkpoint's hash.
+    The ``name`` is the family's unless another is given. ``start_from`` names a checkpoint below
+    ``out`` whose weights replace the random ones (see ``inherit``); the optimiser starts anew, and
+    the card keeps that checkpoint's hash. ``frozen`` keeps a self-speculative model's trunk as it is.
     """
-    network = build(family, shape_for(dataset, recipe), seed=seed)
-    started_from = ""
-    if start_from is not None:
-        earlier, its_card = checkpoints.read_checkpoint(out, start_from)
-        if type(earlier) is not type(network) or earlier.shape != network.shape:
-            raise ValueError(
-                f"{start_from} is a {its_card.family} of {its_card.shape}; a {family} of "
-                f"{network.shape} cannot start from it"
-            )
-        network.load_state_dict(earlier.state_dict())
-        started_from = its_card.weights_sha256
+    network = build(family, shape_for(dataset, recipe, family), seed=seed)
+    objective = objective_of(network, family)
+    started_from = "" if start_from is None else inherit(network, out, start_from)
+    if frozen:
+        freeze(network)
     done = None
     for done in train(
         network,
-        OBJECTIVES[family],
+        objective,
         dataset.splits["train"],
         recipe,
         seed=seed,
@@ -78,7 +83,7 @@ def make(
     ):
         yield done
     network = network.to("cpu")
-    name = f"{dataset.name}/{family}"
+    name = f"{dataset.name}/{name or family}"
     weights_sha256 = checkpoints.save_weights(network, out / f"{name}.safetensors")
     # Measure what was written, rounded to half precision, not what is in memory.
     network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
@@ -88,7 +93,7 @@ def make(
         family=family,
         **asdict(network.shape),
         parameters=sum(p.numel() for p in network.parameters()),
-        objective=OBJECTIVES[family].name,
+        objective=objective.name,
         data_sha256=dataset.fingerprint(),
         weights_sha256=weights_sha256,
         steps=recipe.steps,
@@ -104,29 +109,39 @@ def make(
     checkpoints.save_card(card, out / f"{name}.json")
 
 
-def measure(network: Model, dataset: Dataset, *, rows: int) -> dict[str, Figure]:
-    """The bound (AR: the likelihood) on the validation and test splits, without labels."""
-    figures: dict[str, Figure] = {}
-    for split in ("validation", "test"):
-        bound = bound_on(network, dataset, split, rows=rows)
-        name = "negative log-likelihood" if bound.exact else "bound"
-        figures[f"{split} {name}"] = Figure(
-            value=round(bound.nats, 5),
-            standard_error=round(bound.standard_error, 5),
-            samples=bound.rows,
-            unit="nats per position",
+def inherit(network: Model, folder: Path, name: str) -> str:
+    """Take over the weights of a checkpoint; returns their hash.
+
+    A checkpoint of the same family has to have the same sizes. Prime and self-speculative models
+    can also start from an MDLM of the same width, heads and data: they take its weights as far as
+    they have the same name and size, and a self-speculative trunk leaves out its last blocks.
+    """
+    earlier, card = checkpoints.read_checkpoint(folder, name)
+    fits = type(earlier) is type(network) and earlier.shape == network.shape
+    grows = isinstance(network, Prime | SelfSpec) and type(earlier) is MDLM
+    alike = replace(earlier.shape, digits=1, causal=0) == replace(network.shape, digits=1, causal=0)
+    if not fits and not (grows and alike):
+        raise ValueError(
+            f"{name} is a {card.family} of {card.shape}; a {network.family} of {network.shape} "
+            "cannot start from it, only from its own family or, for Prime and self-speculation, "
+            "an MDLM, of the same sizes"
         )
-    return figures
+    own, found = network.state_dict(), earlier.state_dict()
+    same = {
+        key: value for key, value in found.items() if key in own and own[key].shape == value.shape
+    }
+    network.load_state_dict(own | same)
+    return card.weights_sha256
 
 
-def bound_on(network: Model, dataset: Dataset, split: str, *, rows: int, seed: int = 0) -> Bound:
-    """The bound or likelihood on the first ``rows`` rows of a split, repeated to fill them."""
-    source = dataset.splits[split]
-    tokens, _ = source.batch(torch.arange(rows) % source.rows)
-    if isinstance(network, AR):
-        with torch.no_grad():
-            return exact_likelihood(network, tokens[: source.rows])
-    return held_out_bound(network, tokens, rng=torch.Generator().manual_seed(seed))
+def freeze(network: Model) -> None:
+    """Train nothing but what judges drafts."""
+    if not isinstance(network, SelfSpec):
+        raise ValueError(
+            f"only a self-speculative model has a trunk to freeze; a {network.family} has none"
+        )
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(("judge", "from_")))
 
 
 def use_threads(count: int | None) -> None:

@@ -9,6 +9,8 @@ class Recipe:
 
     Matrices inside the blocks are trained by Muon, all else by AdamW; both learning rates rise
     linearly for ``warmup`` steps and then fall along a cosine to ``last_rate`` of their peak.
+    ``digits`` is how many spell a token of Prime, ``causal`` how many blocks of a self-speculative
+    model judge drafts; other families take no notice of them.
     """
 
     width: int
@@ -22,6 +24,8 @@ class Recipe:
     last_rate: float = 0.02
     ema: float = 0.998
     clip: float = 1.0
+    digits: int = 2
+    causal: int = 1
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.warmup < 0:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -37,12 +37,16 @@ class Split(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: ``nats`` per token is averaged since the last report."""
+    """Where a run stands: ``nats`` per token is averaged since the last report.
+
+    ``terms`` gives the same for each part of an objective that has parts.
+    """
 
     step: int
     steps: int
     nats: float
     seconds: float
+    terms: tuple[float, ...] = ()
 
     @property
     def remaining(self) -> float:
@@ -108,7 +112,8 @@ class Run:
         """The training loop proper."""
         recipe, clock = self.recipe, self.clock
         self.model.train()
-        total, started, saved = 0.0, time.perf_counter() - clock.seconds, time.monotonic()
+        total = torch.zeros(max(1, len(objective.parts)))
+        started, saved = time.perf_counter() - clock.seconds, time.monotonic()
         last_report = clock.step
         try:
             while clock.step < recipe.steps:
@@ -116,9 +121,12 @@ class Run:
                 clock.step += 1
                 clock.seconds = time.perf_counter() - started
                 if clock.step % report_every == 0 or clock.step == recipe.steps:
-                    nats = total / (clock.step - last_report)
-                    total, last_report = 0.0, clock.step
-                    yield Progress(clock.step, recipe.steps, nats, clock.seconds)
+                    mean = total / (clock.step - last_report)
+                    terms: list[float] = mean.numpy().tolist() if objective.parts else []
+                    total, last_report = torch.zeros_like(total), clock.step
+                    yield Progress(
+                        clock.step, recipe.steps, float(mean.sum()), clock.seconds, tuple(terms)
+                    )
                 if time.monotonic() - saved > save_every:
                     self.save()
                     saved = time.monotonic()
@@ -128,8 +136,8 @@ class Run:
         self.network.load_state_dict(self.ema.module.state_dict())
         self.network.eval()
 
-    def step(self, objective: Objective, split: Split, seed: int) -> float:
-        """One update; returns the loss in nats per token."""
+    def step(self, objective: Objective, split: Split, seed: int) -> Float[Tensor, " p"]:
+        """One update; returns the terms of the loss in nats per token, one if it has no parts."""
         recipe, device = self.recipe, self.accelerator.device
         # Seeds of neighbouring steps must not be neighbours for simple generators: spread them.
         spread = (seed * 1_000_003 + self.clock.step) * 2_654_435_761 % 2**63
@@ -140,13 +148,14 @@ class Run:
         for group in self.groups:
             group["lr"] = group["peak"] * rate(self.clock.step, recipe)
         with self.accelerator.autocast():
-            loss = objective.loss(
+            terms = objective.loss(
                 self.forward,
                 tokens.to(device),
                 label,
                 t=stratified(recipe.batch, rng=device_rng),
                 rng=device_rng,
-            ).mean()
+            ).mean(0)
+        loss = terms.sum()
         if not torch.isfinite(loss):
             raise ValueError(
                 f"the loss at step {self.clock.step} is {loss.item()}; lower the learning rates "
@@ -158,7 +167,7 @@ class Run:
             optimizer.step()
             optimizer.zero_grad()
         self.ema.update_parameters(self.network)
-        return loss.item()
+        return terms.detach().float().cpu().view(-1)
 
     def save(self) -> None:
         """Write the state beside the old one, then swap the two."""

@@ -3,6 +3,7 @@
 from pgm_lite.objectives.digits import joint, marginal
 from pgm_lite.objectives.masking import COMPLEMENTARY, LIKELIHOOD, MASKED, PARTITION
 from pgm_lite.objectives.objective import EPS, Loss, Network, Objective, stratified
+from pgm_lite.objectives.speculation import SPECULATION
 
 __all__ = [
     "COMPLEMENTARY",
@@ -10,6 +11,7 @@ __all__ = [
     "LIKELIHOOD",
     "MASKED",
     "PARTITION",
+    "SPECULATION",
     "Loss",
     "Network",
     "Objective",

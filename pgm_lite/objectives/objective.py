@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 EPS = 1e-3
 """Times stay in [EPS, 1 - EPS], where P(group) x weight = 1 holds exactly for both groups."""
 
-Network = Callable[..., Float[Tensor, "b n v"]]
+Network = Callable[..., Any]
+"""Logits [b n v], or for self-speculation those of draft and target."""
 
 
 class Loss(Protocol):
@@ -26,8 +27,8 @@ class Loss(Protocol):
         *,
         t: Float[Tensor, " b"],
         rng: torch.Generator,
-    ) -> Float[Tensor, " b"]:
-        """The loss of each row."""
+    ) -> Float[Tensor, " b"] | Float[Tensor, "b p"]:
+        """The loss of each row, or its terms."""
         ...
 
 
@@ -36,12 +37,14 @@ class Objective:
     """A loss with its name and what its value means.
 
     A ``bound`` is, in expectation over t, at least the negative log-likelihood; a ``surrogate`` is
-    not, and ``perplexity`` refuses it.
+    not, and ``perplexity`` refuses it. A loss of several terms has a name for each in ``parts``, and
+    a column for each in its value; training minimises their sum.
     """
 
     name: str
     kind: Literal["bound", "surrogate"]
     loss: Loss
+    parts: tuple[str, ...] = ()
 
     def perplexity(self, nats: float) -> float:
         """exp(nats per token), for bounds only."""

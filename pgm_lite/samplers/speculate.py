@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pgm_lite.core import NOBODY, Canvas, DraftStep, Step, positions_mask, scatter
 from pgm_lite.draw import entropy_of, heads, law
-from pgm_lite.orders import BlindOrder, random_order
+from pgm_lite.orders import BlindOrder, Order, random_order
 from pgm_lite.protocols import DraftVerify, unwrapped
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import draw_at, spread
@@ -30,7 +30,7 @@ def speculate(
     window: Window,
     loops: int,
     rng: torch.Generator,
-    order: BlindOrder | None = None,
+    order: Order | None = None,
     redraw: bool = False,
 ) -> Run:
     """Draft ``window`` positions in one pass, judge them in up to ``loops`` passes, and so on.
