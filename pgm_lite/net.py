@@ -257,7 +257,7 @@ def forbid(where: Bool[Tensor, "b q k"]) -> Float[Tensor, "b 1 q k"]:
 
 def split(x: Float[Tensor, "b n d"], heads: int) -> Float[Tensor, "b h n e"]:
     """Channels to heads."""
-    return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(1, 2)
 
 
 def merge(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:

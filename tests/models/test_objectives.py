@@ -8,6 +8,7 @@ from networks import LINE, stirred, tokens_of
 
 from pgm_lite import objectives as obj
 from pgm_lite.models import AR, MDLM, PGM
+from pgm_lite.objectives import masking, objective
 
 BATCH = 512
 
@@ -47,7 +48,7 @@ def test_probability_times_weight_is_one_for_both_groups() -> None:
     ):
         ones = torch.ones_like(tokens, dtype=torch.float64)
         torch.testing.assert_close(
-            obj.paired(ones, ones, group_1, t) * share,
+            masking.paired(ones, ones, group_1, t) * share,
             torch.full((5,), 0.5, dtype=torch.float64),
         )
 
@@ -61,7 +62,7 @@ def test_times_are_stratified_inside_the_cut() -> None:
 
 
 def test_a_surrogate_has_no_perplexity() -> None:
-    surrogate = obj.Objective("joint", "surrogate", obj.masked)
+    surrogate = obj.Objective("joint", "surrogate", obj.MASKED.loss)
     with pytest.raises(ValueError, match="surrogate: its value bounds no likelihood"):
         surrogate.perplexity(1.0)
 
@@ -70,8 +71,8 @@ def test_only_unknown_positions_are_charged_and_weighted_by_one_over_t() -> None
     tokens, t = tokens_of(LINE, 4), torch.tensor([0.2, 0.4, 0.6, 0.8])
     model = stirred(MDLM, LINE)
     with torch.no_grad():
-        loss = obj.masked(model, tokens, None, t=t, rng=torch.Generator().manual_seed(5))
-        unknown = obj.coin(t, tokens, torch.Generator().manual_seed(5))
+        loss = obj.MASKED.loss(model, tokens, None, t=t, rng=torch.Generator().manual_seed(5))
+        unknown = objective.coin(t, tokens, torch.Generator().manual_seed(5))
         log_probs = model(tokens, ~unknown).log_softmax(-1)
     by_hand = [
         sum(-float(log_probs[row, i, tokens[row, i]]) for i in range(12) if unknown[row, i])
@@ -87,10 +88,10 @@ def test_the_partition_bound_is_two_masked_bounds_in_one_pass() -> None:
     tokens, t = tokens_of(LINE, 4), torch.tensor([0.2, 0.4, 0.6, 0.8])
     model = stirred(PGM, LINE)
     with torch.no_grad():
-        loss = obj.partition(model, tokens, None, t=t, rng=torch.Generator().manual_seed(5))
-        group_1 = obj.coin(t, tokens, torch.Generator().manual_seed(5))
-        one_way = obj.cross_entropy(model(tokens, group_1.long()), tokens)
-        swapped = obj.cross_entropy(model(tokens, (~group_1).long()), tokens)
+        loss = obj.PARTITION.loss(model, tokens, None, t=t, rng=torch.Generator().manual_seed(5))
+        group_1 = objective.coin(t, tokens, torch.Generator().manual_seed(5))
+        one_way = objective.cross_entropy(model(tokens, group_1.long()), tokens)
+        swapped = objective.cross_entropy(model(tokens, (~group_1).long()), tokens)
     torch.testing.assert_close(one_way, swapped)  # the groups have no names
     first = (one_way * group_1).mean(1) / t
     second = (one_way * ~group_1).mean(1) / (1 - t)
@@ -100,7 +101,7 @@ def test_the_partition_bound_is_two_masked_bounds_in_one_pass() -> None:
 def test_complementary_masking_charges_every_position_once() -> None:
     tokens, t = tokens_of(LINE, 4), torch.full((4,), 0.5)
     with torch.no_grad():
-        loss = obj.complementary(
+        loss = obj.COMPLEMENTARY.loss(
             uniform_predictor, tokens, None, t=t, rng=torch.Generator().manual_seed(5)
         )
     torch.testing.assert_close(loss, torch.full((4,), math.log(5)))
@@ -110,6 +111,6 @@ def test_the_likelihood_is_the_sum_of_next_token_log_probs() -> None:
     tokens, model = tokens_of(LINE, 3), stirred(AR, LINE)
     with torch.no_grad():
         rng = torch.Generator()
-        loss = obj.likelihood(model, tokens, None, t=torch.zeros(3), rng=rng)
+        loss = obj.LIKELIHOOD.loss(model, tokens, None, t=torch.zeros(3), rng=rng)
         log_probs = model(tokens).log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
     torch.testing.assert_close(loss, -log_probs.mean(1))
