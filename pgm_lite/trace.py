@@ -1,9 +1,7 @@
 """The record of a generation: every step with its cost, the same through its file."""
 
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict, dataclass, field, replace
 from uuid import uuid4
 
 import torch
@@ -11,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost, Layout, Step
+from pgm_lite.digits import Digits
 from pgm_lite.model_info import ModelInfo, knobs_of
 from pgm_lite.run import Run, Value
 from pgm_lite.trace_file import (
@@ -23,34 +22,26 @@ from pgm_lite.trace_file import (
     TraceFile,
     parse,
 )
-from pgm_lite.trace_steps import listed_ints, step_from_file, step_to_file
+from pgm_lite.trace_parts import (
+    Shown,
+    appearance,
+    code_from_file,
+    code_of,
+    code_to_file,
+    row_of,
+    timed,
+)
+from pgm_lite.trace_steps import Replay, listed_ints, step_to_file
 
 __all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 
 
-@runtime_checkable
-class Shown(Protocol):
-    """What a trace needs to know of a data set to be shown."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """One printable string a token."""
-        ...
-
-    @property
-    def layout(self) -> Layout:
-        """A line or a grid."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Everything about a trace that is not a step."""
+    """Everything about a trace that is not a step; ``digits`` spells the tokens of half-known ones.
+
+    A code does not count when headers are compared.
+    """
 
     model: ModelInfo
     dataset: str | None
@@ -61,6 +52,7 @@ class Header:
     symbols: tuple[str, ...]
     layout: Layout
     id: str = field(default_factory=lambda: uuid4().hex)
+    digits: Digits | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +83,12 @@ class Trace:
             raise ValueError(f"the trace has states 0 to {len(self.steps)}; got {k}")
         return self.steps[k - 1].canvas if k else self.init
 
+    def digits_at(self, k: int) -> Canvas | None:
+        """The canvas of digits [b, n * l] after ``k`` steps; None if tokens are not spelled."""
+        tokens, code = self.state(k), self.header.digits
+        after = self.steps[k - 1].digits if k else None
+        return after.canvas if after else None if code is None else code.spell(tokens)
+
     def step_map(self) -> Int[Tensor, "b n"]:
         """The step, from 1, that wrote each position last; 0 is given, -1 still unknown."""
         steps = self.init.known.long() - 1
@@ -107,7 +105,7 @@ class Trace:
         if self.init.batch == 1:
             return self
         header = replace(self.header, id=f"{self.header.id}-{index}")
-        steps = tuple(_row(step, index) for step in self.steps)
+        steps: tuple[Step, ...] = tuple(row_of(step, index) for step in self.steps)
         return Trace(header, self.init.row(index), steps, self.seconds)
 
     def to_json(self, row: int = 0) -> str:
@@ -140,7 +138,7 @@ class Trace:
                 known=[1 if known else 0 for known in listed_ints(one.init.known[0])],
             ),
             groups=None,
-            digits=None,
+            digits=code_to_file(header.digits),
             steps=parts,
         ).text()
 
@@ -159,15 +157,15 @@ class Trace:
             symbols=tuple(file.vocab),
             layout=Layout(file.layout.kind, file.layout.rows, file.layout.columns, palette),
             id=file.id,
+            digits=code_from_file(file.digits, len(file.vocab)),
         )
-        canvas = init = Canvas(
+        init = Canvas(
             torch.tensor([file.init.tokens]), torch.tensor([file.init.known], dtype=torch.bool)
         )
-        steps: list[Step] = []
-        for index, part in enumerate(file.steps):
-            steps.append(step_from_file(part, canvas, f"steps[{index}]"))
-            canvas = steps[-1].canvas
-        return cls(header, init, tuple(steps), tuple(part.seconds for part in file.steps))
+        drafting = any(event[1] == "draft" for part in file.steps for event in part.events)
+        replay = Replay(init, header.digits, drafting=drafting)
+        steps = tuple(replay.step(part, f"steps[{k}]") for k, part in enumerate(file.steps))
+        return cls(header, init, steps, tuple(part.seconds for part in file.steps))
 
 
 def record(
@@ -181,13 +179,14 @@ def record(
     label: str | None = None,
     vocab_size: int | None = None,
     init: Canvas | None = None,
+    digits: Digits | None = None,
 ) -> Trace:
     """Run a sampler to its end and keep everything, timing each step.
 
     A sampler of this library brings along what ``model``, ``sampler``, ``knobs`` and ``init``
-    (the canvas it started on) would say; for steps from elsewhere, ``init`` is needed. Without
-    a data set the tokens are shown as numbers in a line, ``vocab_size`` of them or, without
-    that, as many as occur.
+    (the canvas it started on) would say; for steps from elsewhere, ``init`` is needed and, where
+    they hold digits, the code ``digits``. Without a data set the tokens are shown as numbers in a
+    line, ``vocab_size`` of them or, without that, as many as occur.
     """
     run = steps if isinstance(steps, Run) else None
     if init is None:
@@ -197,8 +196,9 @@ def record(
                 "canvas they started on is not known; pass it as init=..."
             )
         init = run.canvas
-    taken, seconds = _timed(steps)
-    symbols, layout = _appearance(dataset, vocab_size, init, taken)
+    taken, seconds = timed(steps)
+    code = code_of(digits, run, taken)
+    symbols, layout = appearance(dataset, vocab_size, code, init, taken)
     header = Header(
         model=model or ModelInfo.of(run.model if run else None),
         dataset=dataset.name if dataset else None,
@@ -208,54 +208,6 @@ def record(
         label=label,
         symbols=symbols,
         layout=layout,
+        digits=code,
     )
     return Trace(header, init, taken, seconds)
-
-
-def _timed(steps: Iterator[Step]) -> tuple[tuple[Step, ...], tuple[float, ...]]:
-    taken: list[Step] = []
-    seconds: list[float] = []
-    before = time.perf_counter()
-    for step in steps:
-        if step.canvas.tokens.is_cuda:
-            torch.cuda.synchronize(step.canvas.tokens.device)
-        now = time.perf_counter()
-        taken.append(step)
-        seconds.append(now - before)
-        before = now
-    return tuple(taken), tuple(seconds)
-
-
-def _appearance(
-    dataset: Shown | None, vocab_size: int | None, init: Canvas, steps: tuple[Step, ...]
-) -> tuple[tuple[str, ...], Layout]:
-    """Symbols and layout, checked against the tokens that occur."""
-    last = steps[-1].canvas if steps else init
-    known = torch.cat([init.tokens[init.known], last.tokens[last.known]])
-    used = 1 + int(known.max()) if len(known) else 1
-    if dataset is None:
-        symbols = tuple(str(token) for token in range(vocab_size or used))
-        layout = Layout("line", 1, init.seq_len)
-    else:
-        symbols, layout = dataset.symbols, dataset.layout
-    if layout.rows * layout.columns != init.seq_len:
-        raise ValueError(
-            f"the sequences have {init.seq_len} positions, those of the data set "
-            f"{layout.rows * layout.columns}; pass the data set the model was trained on"
-        )
-    if used > len(symbols):
-        raise ValueError(
-            f"token {used - 1} occurs, but there are only {len(symbols)} symbols; pass the "
-            "data set the model was trained on, or a larger vocab_size"
-        )
-    return symbols, layout
-
-
-def _row(step: Step, index: int) -> Step:
-    values = {each.name: getattr(step, each.name) for each in fields(step)}
-    for name, value in values.items():
-        if isinstance(value, Canvas | Cost):
-            values[name] = value.row(index)
-        elif isinstance(value, Tensor):
-            values[name] = value[index : index + 1]
-    return Step(**values)

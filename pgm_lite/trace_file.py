@@ -3,6 +3,10 @@
 One sequence a file, as JSON. An event is [position, kind, ...]; what follows depends on the
 kind and is listed in ``EVENTS``. ``entropy`` lists [position, nats] for every position asked
 about.
+
+A digit event tells which digit (0 is the most significant) has which value; with the last digit
+of a token comes its write. A draft that is accepted is thereby written; one that is rejected is
+followed by the write of what took its place. A step that drafts does away with older drafts.
 """
 
 import math
@@ -20,8 +24,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "group": ("group",),
     "digit": ("digit", "value", "probability"),
     "draft": ("token", "probability"),
-    "accept": ("token", "probability"),
-    "reject": ("token", "probability"),
+    "accept": ("token", "draft probability", "target probability"),
+    "reject": ("token", "draft probability", "target probability"),
 }
 """What stands after the position and the kind of each event."""
 
@@ -88,10 +92,11 @@ class StepPart(_Part):
 
 
 class DigitsPart(_Part):
-    """How a token is spelled in digits."""
+    """How a token is spelled: ``count`` digits of its number, which is the token without codes."""
 
-    count: Annotated[int, Field(ge=1)]
-    base: Annotated[int, Field(ge=2)]
+    count: Annotated[int, Field(ge=1, le=64)]
+    base: Annotated[int, Field(ge=1)]
+    codes: list[Count] | None
 
 
 class TraceFile(_Part):
@@ -132,14 +137,14 @@ def parse(text: str) -> TraceFile:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         first = found[0]
         more = f" ({len(found) - 1} more faults follow)" if len(found) > 1 else ""
-        raise _fault(_place(first["loc"]), f"{first['msg']}{more}") from None
+        raise fault(_place(first["loc"]), f"{first['msg']}{more}") from None
     _check_sizes(file)
     asked_calls = 0.0
     for index, step in enumerate(file.steps):
         place = f"steps[{index}]"
         asked_calls += step.cost.calls
         if not math.isclose(step.nfe, asked_calls, abs_tol=1e-6):
-            raise _fault(
+            raise fault(
                 f"{place}.nfe", f"{step.nfe:g}, but the costs so far add up to {asked_calls:g}"
             )
         for number, event in enumerate(step.events):
@@ -156,47 +161,73 @@ def _check_sizes(file: TraceFile) -> None:
         lengths["groups"] = file.groups
     for place, values in lengths.items():
         if len(values) != n:
-            raise _fault(place, f"{len(values)} entries, but seq_len is {n}")
+            raise fault(place, f"{len(values)} entries, but seq_len is {n}")
     if layout.rows * layout.columns != n:
-        raise _fault("layout", f"{layout.rows} x {layout.columns} cells, but seq_len is {n}")
+        raise fault("layout", f"{layout.rows} x {layout.columns} cells, but seq_len is {n}")
     if layout.palette is not None and len(layout.palette) != len(file.vocab):
-        raise _fault(
-            "layout.palette", f"{len(layout.palette)} colours for {len(file.vocab)} tokens"
-        )
+        raise fault("layout.palette", f"{len(layout.palette)} colours for {len(file.vocab)} tokens")
     for position, token in enumerate(file.init.tokens):
         _check_token(token, file, f"init.tokens[{position}]")
+    if file.digits is not None:
+        _check_code(file.digits, len(file.vocab))
+
+
+def _check_code(code: DigitsPart, vocab_size: int) -> None:
+    spellings = code.base**code.count
+    if spellings < vocab_size:
+        raise fault(
+            "digits",
+            f"{code.count} digits of base {code.base} spell {spellings} of {vocab_size} tokens",
+        )
+    if code.codes is not None and sorted(code.codes) != list(range(vocab_size)):
+        raise fault(
+            "digits.codes", f"not each number of 0 to {vocab_size - 1} once, token by token"
+        )
 
 
 def _check_event(event: Event, file: TraceFile, place: str) -> None:
     if len(event) < 2 or event[1] not in EVENTS:
         kinds = ", ".join(EVENTS)
-        raise _fault(place, f"{event!r} is not [position, kind, ...] with a kind of {kinds}")
+        raise fault(place, f"{event!r} is not [position, kind, ...] with a kind of {kinds}")
     position, kind, *rest = event
     _check_position(position, file, place)
     expected = EVENTS[str(kind)]
     if len(rest) != len(expected):
-        raise _fault(place, f"{event!r} should be [position, {', '.join((repr(kind), *expected))}]")
+        raise fault(place, f"{event!r} should be [position, {', '.join((repr(kind), *expected))}]")
     for name, value in zip(expected, rest, strict=True):
         if name == "token":
             _check_token(value, file, place)
-        elif name == "probability":
+        elif name.endswith("probability"):
             if isinstance(value, str) or not 0 <= value <= 1:
-                raise _fault(place, f"{value!r} is not a probability")
+                raise fault(place, f"{value!r} is not a probability")
         elif not isinstance(value, int) or value < 0:
-            raise _fault(place, f"{value!r} is not a {name}: expected a whole number from 0")
+            raise fault(place, f"{value!r} is not a {name}: expected a whole number from 0")
+    if kind == "digit":
+        _check_digit(rest, file.digits, place)
+
+
+def _check_digit(rest: Event, code: DigitsPart | None, place: str) -> None:
+    if code is None:
+        raise fault(
+            place, "a digit, but the file does not say how tokens are spelled: digits: null"
+        )
+    for name, value, end in (("digit", rest[0], code.count), ("value", rest[1], code.base)):
+        if int(value) >= end:
+            raise fault(place, f"{value} is not a {name} of 0 to {end - 1}")
 
 
 def _check_position(position: float | str, file: TraceFile, place: str) -> None:
     if not isinstance(position, int) or not 0 <= position < file.seq_len:
-        raise _fault(place, f"{position!r} is not a position of 0 to {file.seq_len - 1}")
+        raise fault(place, f"{position!r} is not a position of 0 to {file.seq_len - 1}")
 
 
 def _check_token(token: float | str, file: TraceFile, place: str) -> None:
     if not isinstance(token, int) or not 0 <= token < len(file.vocab):
-        raise _fault(place, f"{token!r} is not a token of 0 to {len(file.vocab) - 1}")
+        raise fault(place, f"{token!r} is not a token of 0 to {len(file.vocab) - 1}")
 
 
-def _fault(place: str, what: str) -> ValueError:
+def fault(place: str, what: str) -> ValueError:
+    """The error that says where a file is at fault."""
     return ValueError(
         f"not a {SCHEMA} file: {place}: {what}; Trace.to_json() writes files that can be read"
     )

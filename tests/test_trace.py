@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
-from networks import GRID, LINE, stirred
+from networks import GRID, LINE, SPELLED, stirred
 
-from pgm_lite.core import Canvas, Cost, Layout, Step
+from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, Layout, Step
 from pgm_lite.datasets import shidoku
+from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopP, rng
-from pgm_lite.models import AR, MDLM, PGM, Guided
-from pgm_lite.oracle import Sequential, Support
+from pgm_lite.models import AR, MDLM, PGM, Guided, Prime, SelfSpec
+from pgm_lite.oracle import HalfKnown, Sequential, Support
 from pgm_lite.orders import blocks, confidence, random_order
-from pgm_lite.samplers import ancestral, autoregress, unmask
+from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
 from pgm_lite.schedules import cosine
 from pgm_lite.trace import Header, ModelInfo, Trace, record
+from pgm_lite.windows import cosine_window
 
 
 def grids() -> Support:
@@ -52,8 +54,38 @@ RUNS: dict[str, Callable[[], Trace]] = {
     "nothing to do": lambda: record(
         unmask(grids(), whole(), schedule=(), order=random_order(), rng=rng(5)), dataset=shidoku()
     ),
+    "Prime": lambda: record(
+        unmask_digits(stirred(Prime, SPELLED), START, steps=6, rng=rng(8)), seed=8
+    ),
+    "shuffled digits": lambda: record(
+        unmask_digits(
+            HalfKnown(grids(), Digits(4, 3, codes=torch.tensor([2, 0, 3, 1]))),
+            Canvas.blank(2, 16),
+            steps=9,
+            rng=rng(9),
+        ),
+        dataset=shidoku(),
+    ),
+    "one digit": lambda: record(
+        unmask_digits(HalfKnown(grids(), Digits(4, 1)), Canvas.blank(2, 16), steps=40, rng=rng(1)),
+        dataset=shidoku(),
+    ),
+    "speculate": lambda: record(drafting(loops=2)),
+    "redraw": lambda: record(drafting(loops=2, redraw=True)),
+    "one check a draft": lambda: record(drafting(loops=1)),
     "remade": lambda: record(remade(), init=START, sampler="foreign", knobs={"a": None, "b": True}),
 }
+
+
+def drafting(*, loops: int, redraw: bool = False) -> Iterator[Step]:
+    return speculate(
+        stirred(SelfSpec, replace(LINE, causal=1)),
+        START,
+        window=cosine_window(12, 0.3),
+        loops=loops,
+        redraw=redraw,
+        rng=rng(10),
+    )
 
 
 def whole() -> Canvas:
@@ -94,6 +126,25 @@ def same_canvas(one: Canvas, other: Canvas) -> None:
     assert torch.equal(one.tokens[one.known], other.tokens[other.known])
 
 
+def same_digits(one: DigitStep | None, other: DigitStep | None) -> None:
+    assert (one is None) == (other is None)
+    if one is not None:
+        same_canvas(one.canvas, other.canvas)
+        assert torch.equal(one.written, other.written)
+        torch.testing.assert_close(other.log_prob, one.log_prob, rtol=0, atol=1e-8)
+
+
+def same_drafts(one: DraftStep | None, other: DraftStep | None) -> None:
+    assert (one is None) == (other is None)
+    if one is not None:
+        for flags in ("tokens", "drafted", "accepted", "rejected"):
+            assert torch.equal(getattr(one, flags), getattr(other, flags)), flags
+        for nats in ("draft_log_prob", "target_log_prob"):
+            torch.testing.assert_close(
+                getattr(other, nats), getattr(one, nats), rtol=0, atol=1e-8, check_dtype=False
+            )
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_every_field_survives_the_file(run: str) -> None:
     trace = RUNS[run]()
@@ -125,6 +176,13 @@ def test_every_field_survives_the_file(run: str) -> None:
             opened = torch.zeros_like(one.written) if one.reopened is None else one.reopened
             found = torch.zeros_like(one.written) if other.reopened is None else other.reopened
             assert torch.equal(opened, found)
+            same_digits(one.digits, other.digits)
+            same_drafts(one.draft, other.draft)
+        for number in range(len(row.steps) + 1):
+            digits, others = row.digits_at(number), again.digits_at(number)
+            assert (digits is None) == (others is None) == (row.header.digits is None)
+            if digits is not None:
+                same_canvas(digits, others)
         assert torch.equal(row.step_map(), again.step_map())
         # What was read is written as it was read.
         assert Trace.from_json(again.to_json()).to_json() == again.to_json()
@@ -140,8 +198,12 @@ def test_replaying_the_events_of_the_file_ends_at_the_final_canvas(run: str) -> 
         tokens = [t if known else None for t, known in zip(*file["init"].values(), strict=True)]
         for number, step in enumerate(file["steps"], start=1):
             for position, kind, *rest in step["events"]:
-                assert kind in ("write", "reopen")
-                tokens[position] = rest[0] if kind == "write" else None
+                if kind in ("write", "accept"):
+                    tokens[position] = rest[0]
+                elif kind in ("reopen", "draft"):
+                    tokens[position] = None
+                else:
+                    assert kind in ("digit", "reject")
             state = trace.state(number).row(index)
             assert tokens == [
                 t if known else None
@@ -232,15 +294,55 @@ def test_what_cannot_be_recorded() -> None:
         ModelInfo("PGM", "pgm", reads="all")
 
 
-def test_drafts_are_not_written_to_files_in_silence() -> None:
-    step = next(remade())
-    drafted = Step(
-        **{each.name: getattr(step, each.name) for each in fields(step)}
-        | {"draft": torch.zeros(3, 12, dtype=torch.long)}
-    )
-    trace = record(iter([drafted]), init=START)
-    with pytest.raises(ValueError, match="drafts or digits"):
-        trace.to_json()
+def test_the_code_of_the_digits_is_found_and_kept() -> None:
+    trace = RUNS["shuffled digits"]()
+    code = Trace.from_json(trace.to_json()).header.digits
+    assert (code.count, code.base, code.codes.tolist()) == (3, 2, [2, 0, 3, 1])
+    file = json.loads(trace.to_json())
+    assert file["digits"] == {"count": 3, "base": 2, "codes": [2, 0, 3, 1]}
+    assert json.loads(RUNS["Prime"]().to_json())["digits"]["codes"] is None
+    model = stirred(Prime, SPELLED)
+    run = unmask_digits(Tempered(model, 0.7), START, steps=2, rng=rng(0))
+    assert record(run).header.digits is model.digits
+    assert RUNS["PGM"]().header.digits is None
+
+
+def test_given_tokens_start_with_all_their_digits() -> None:
+    trace = RUNS["Prime"]()
+    start = trace.digits_at(0)
+    assert start.known[0].tolist() == [True] * 9 + [False] * 27
+    assert start.tokens[0, :9].tolist() == [0, 0, 1, 0, 1, 0, 0, 0, 0]
+    assert RUNS["PGM"]().digits_at(0) is None
+    assert trace.digits_at(6).known.all()
+
+
+def test_steps_with_digits_need_a_code() -> None:
+    model = stirred(Prime, SPELLED)
+    steps = list(unmask_digits(model, START, steps=3, rng=rng(0)))
+    with pytest.raises(ValueError, match="nothing says how tokens are spelled; pass digits="):
+        record(iter(steps), init=START)
+    assert record(iter(steps), init=START, digits=Digits(5, 3)).header.symbols == tuple("01234")
+    with pytest.raises(ValueError, match="spell 5 tokens, but there are 7 symbols"):
+        record(iter(steps), init=START, digits=Digits(5, 3), vocab_size=7)
+    with pytest.raises(ValueError, match="2 of 3 steps hold digits"):
+        record(iter([*steps[:2], replace(steps[2], digits=None)]), init=START)
+
+
+def test_drafts_run_through_all_their_fates() -> None:
+    """Without this the round trips above could be about nothing."""
+    seen = {"draft": 0, "accept": 0, "reject": 0, "dropped": 0}
+    for run in ("speculate", "one check a draft"):
+        for row in range(3):
+            waiting: set[int] = set()
+            for step in json.loads(RUNS[run]().to_json(row))["steps"]:
+                kinds = [kind for _, kind, *_ in step["events"]]
+                seen["dropped"] += len(waiting) if "draft" in kinds else 0
+                waiting = set() if "draft" in kinds else waiting
+                for position, kind, *_ in step["events"]:
+                    (waiting.add if kind == "draft" else waiting.discard)(position)
+                    seen[kind] = seen.get(kind, 0) + 1
+    assert all(seen.values()), seen
+    assert seen["write"] == seen["reject"]
 
 
 def test_a_header_is_made_with_an_id_of_its_own() -> None:

@@ -162,7 +162,7 @@ def test_the_trunk_alone_is_an_mdlm() -> None:
     assert last.canvas.known.all()
 
 
-# Loss: S9
+# The loss (S9)
 
 
 class Tabular(nn.Module):
