@@ -92,9 +92,19 @@ BAD = [
         r"steps\[0\].entropy\[4\]: 99 is not a position",
     ),
     (
-        "draft",
-        lambda f: set_in(f, [3, "draft", 1, 0.5], "steps", 0, "events", 2),
-        r"steps\[0\].events\[2\] is a 'draft'; a Trace holds writes and reopenings only",
+        "digit without a code",
+        lambda f: set_in(f, [3, "digit", 0, 1, 0.5], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: a digit, but the file does not say how tokens are spelled",
+    ),
+    (
+        "draft of a known position",
+        lambda f: set_in(f, [[3, "write", 1, 0.5], [3, "draft", 1, 0.5]], "steps", 0, "events"),
+        r"steps\[0\].events\[1\]: a draft at position 3, whose token is known",
+    ),
+    (
+        "group",
+        lambda f: set_in(f, [3, "group", 1], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: a 'group': a Trace keeps no such events",
     ),
 ]
 
@@ -106,6 +116,88 @@ def set_in(file: dict, value: object, *path: str | int) -> dict:
         part = part[key]
     part[last] = value
     return file
+
+
+def half_known() -> dict:
+    """Three positions of a vocabulary of 3 in two digits: 0 = 00, 1 = 01, 2 = 10."""
+    digits = [
+        [[0, "digit", 0, 1, 0.5], [1, "digit", 1, 1, 0.5]],
+        [[0, "digit", 1, 0, 1.0], [0, "write", 2, 1.0]],
+    ]
+    return spare(digits) | {"digits": {"count": 2, "base": 2, "codes": None}}
+
+
+def drafted() -> dict:
+    """Two drafts, one kept, one refused; then another draft."""
+    return spare(
+        [
+            [[0, "draft", 2, 0.5], [1, "draft", 1, 0.5], [2, "draft", 1, 0.5]],
+            [[0, "accept", 2, 0.5, 0.7], [1, "reject", 1, 0.5, 0.2], [1, "write", 0, 0.3]],
+            [[2, "draft", 2, 0.1]],
+        ]
+    )
+
+
+def spare(events: list[list]) -> dict:
+    """A file of three positions and three tokens, with little besides its events."""
+    file = good()
+    steps = [
+        file["steps"][0] | {"nfe": k + 1, "events": each, "entropy": []}
+        for k, each in enumerate(events)
+    ]
+    layout = {"kind": "line", "rows": 1, "columns": 3, "palette": None}
+    blank = {"tokens": [0] * 3, "known": [0] * 3}
+    shape = {"seq_len": 3, "vocab": list("abc"), "layout": layout, "init": blank, "steps": steps}
+    return file | shape
+
+
+BAD_DIGITS = [
+    ("too few spellings", ("digits", "count"), 1, "digits: 1 digits of base 2 spell 2 of 3 tokens"),
+    ("no count", ("digits", "count"), 0, "digits.count: "),
+    ("codes", ("digits", "codes"), [0, 1, 1], "digits.codes: not each number of 0 to 2 once"),
+    ("which", ("steps", 0, "events", 0, 2), 2, r"events\[0\]: 2 is not a digit of 0 to 1"),
+    ("value", ("steps", 0, "events", 0, 3), 2, r"events\[0\]: 2 is not a value of 0 to 1"),
+    ("half", ("steps", 0, "events", 0, 3), 0.5, r"events\[0\]: 0.5 is not a value"),
+    ("chance", ("steps", 0, "events", 0, 4), 2.0, r"events\[0\]: 2.0 is not a probability"),
+    ("twice", ("steps", 1, "events", 0, 2), 0, r"steps\[1\].*digit 0 of position 0 is known al"),
+    ("no token", ("steps", 1, "events", 0, 3), 1, r"steps\[1\]: the digits 1 1 of position 0 spe"),
+    ("another token", ("steps", 1, "events", 1, 2), 1, "spell token 2, written was token 1"),
+    ("too early", ("steps", 0, "events", 1), [1, "write", 1, 0.5], "spell no token yet, written"),
+    ("unwritten", ("steps", 1, "events", 1), [2, "digit", 0, 0, 1.0], "token 2, written was none"),
+]
+BAD_DRAFTS = [
+    (
+        "not the draft",
+        (1, "events", 0, 2),
+        1,
+        "accepts token 1 as the draft of position 0; it is t",
+    ),
+    ("no draft", (0, "events", 0, 0), 2, "accepts token 2 as the draft of position 0; there is no"),
+    (
+        "no target law",
+        (1, "events", 0),
+        [0, "accept", 2, 0.5],
+        "'accept', token, draft probability",
+    ),
+    ("target law", (1, "events", 1, 4), 7.0, "7.0 is not a probability"),
+    ("dropped", (2, "events"), [[2, "reject", 2, 0.1, 0.1]], "it is token 1"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_DIGITS, ids=lambda bad: bad[0])
+def test_digits_that_cannot_be_say_where(bad: tuple) -> None:
+    _, path, value, says = bad
+    assert Trace.from_json(json.dumps(half_known())).final.tokens[0, 0] == 2
+    with pytest.raises(ValueError, match=says):
+        Trace.from_json(json.dumps(set_in(half_known(), value, *path)))
+
+
+@pytest.mark.parametrize("bad", BAD_DRAFTS, ids=lambda bad: bad[0])
+def test_drafts_that_cannot_be_say_where(bad: tuple) -> None:
+    _, path, value, says = bad
+    assert Trace.from_json(json.dumps(drafted())).final.tokens[0, :2].tolist() == [2, 0]
+    with pytest.raises(ValueError, match=says):
+        Trace.from_json(json.dumps(set_in(drafted(), value, "steps", *path)))
 
 
 @pytest.mark.parametrize(("damage", "says"), [bad[1:] for bad in BAD], ids=[bad[0] for bad in BAD])
