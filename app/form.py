@@ -63,7 +63,7 @@ class Form:
         models = tuple(str(given[model]) for model in self.models)
         sampler = sampler_for(models, given[self.sampler])
         knobs: dict[str, Value] = {name: given[knob] for name, knob in self.knobs.items()}
-        matters = relevant(catalog.SAMPLERS[sampler].knobs, knobs)
+        matters = relevant_to(models, sampler, knobs)
         label = {name: given[box] for name, box in self.attributes.items()}
         labelled = catalog.card(models[0]).labels
         chosen = {name: value for name, value in label.items() if value and value != ANY}
@@ -86,7 +86,7 @@ class Form:
         fitting = samplers_of(models)
         sampler = sampler_for(models, given[self.sampler])
         knobs: dict[str, Value] = {name: given[knob] for name, knob in self.knobs.items()}
-        matters = relevant(catalog.SAMPLERS[sampler].knobs, knobs)
+        matters = relevant_to(models, sampler, knobs)
         seq_len = cards[0].rows * cards[0].columns
         updates: list[Any] = [
             gr.update(
@@ -169,6 +169,16 @@ def samplers_of(models: tuple[str, ...]) -> list[str]:
         [each.name for each in catalog.samplers_for(catalog.card(model).family)] for model in models
     ]
     return max(options, key=len)
+
+
+def relevant_to(models: tuple[str, ...], chosen: str, knobs: dict[str, Value]) -> tuple[str, ...]:
+    """The knobs that matter to one of these models; one that lacks the sampler takes its own."""
+    names = dict[str, None]()
+    for model in models:
+        fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+        sampler = fitting.get(chosen) or next(iter(fitting.values()))
+        names |= dict.fromkeys(relevant(sampler.knobs, knobs))
+    return tuple(names)
 
 
 def sampler_for(models: tuple[str, ...], chosen: str | None) -> str:

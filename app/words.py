@@ -39,18 +39,29 @@ FAMILIES = {
     "ar": "AR: one after another",
     "mdlm": "MDLM: masks in, tokens out",
     "pgm": "PGM: reads only what is known",
+    "prime": "Prime: tokens come out of a fog, digit by digit",
+    "self_spec": "SSMD: drafts, then checks itself",
 }
 
 KNOBS = {
     "fill": "When tokens are drawn",
     "inner": "Order inside a block",
     "top_p": "Top-p",
+    "reveal": "How digits are drawn",
+    "window": "Window of drafts",
+    "delta": "Delta (cosine window)",
+    "share": "Share (linear window)",
+    "size": "Positions a window",
+    "loops": "Checks a window",
+    "draft_order": "Order of drafts",
 }
 
 SAMPLERS = {
     "unmask": "Unmask on schedule",
     "ancestral": "Ancestral (coin flips)",
     "autoregress": "Left to right",
+    "unmask_digits": "Digit by digit",
+    "speculate": "Draft and verify",
 }
 
 CLOCKS = {

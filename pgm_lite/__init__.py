@@ -3,9 +3,10 @@
 from pgm_lite import datasets
 from pgm_lite.catalog import load, watch
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Layout, NextToken, Step
+from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP, rng
-from pgm_lite.models import AR, MDLM, PGM, Guided, Labelled
-from pgm_lite.oracle import Support, joint_table
+from pgm_lite.models import AR, MDLM, PGM, Guided, Labelled, Prime, SelfSpec
+from pgm_lite.oracle import HalfKnown, Support, joint_table
 from pgm_lite.orders import (
     blocks,
     confidence,
@@ -15,10 +16,13 @@ from pgm_lite.orders import (
     margin,
     random_order,
 )
-from pgm_lite.samplers import ancestral, autoregress, unmask
+from pgm_lite.path_law import speculative_log_prob
+from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
+from pgm_lite.two_models import TwoModels
 from pgm_lite.viz import race, show
+from pgm_lite.windows import constant_window, cosine_window, linear_window
 
 __version__ = "0.1.0"
 
@@ -30,26 +34,34 @@ __all__ = [
     "Canvas",
     "Conditional",
     "Cost",
+    "Digits",
     "Guided",
+    "HalfKnown",
     "Labelled",
     "Layout",
     "NextToken",
+    "Prime",
+    "SelfSpec",
     "Step",
     "Support",
     "Tempered",
     "TopK",
     "TopP",
     "Trace",
+    "TwoModels",
     "ancestral",
     "autoregress",
     "blocks",
     "confidence",
+    "constant_window",
     "cosine",
+    "cosine_window",
     "datasets",
     "entropy",
     "halton",
     "joint_table",
     "left_to_right",
+    "linear_window",
     "load",
     "margin",
     "one_by_one",
@@ -58,7 +70,10 @@ __all__ = [
     "record",
     "rng",
     "show",
+    "speculate",
+    "speculative_log_prob",
     "uniform",
     "unmask",
+    "unmask_digits",
     "watch",
 ]

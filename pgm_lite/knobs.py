@@ -92,10 +92,59 @@ STEPS = Knob(
     "steps",
     "int",
     32,
-    "network calls, at most one for each unknown position; fewer write more at once",
+    "fewer write more at once; unmask takes at most one for each unknown position",
     1,
     256,
     applies=scheduled,
+)
+REVEAL = Knob(
+    "reveal",
+    "choice",
+    "joint",
+    "draw whole tokens, or each digit by itself (which bends the law)",
+    choices=("joint", "factorised"),
+)
+WINDOW = Knob(
+    "window",
+    "choice",
+    "cosine",
+    "how many positions are drafted at once, as more become known",
+    choices=("cosine", "linear", "constant"),
+)
+DELTA = Knob(
+    "delta",
+    "float",
+    0.04,
+    "share of the cosine's time a window takes; about 1 / delta windows",
+    0.002,
+    1,
+    applies=lambda settings: settings.get("window") == "cosine",
+)
+SHARE = Knob(
+    "share",
+    "float",
+    0.1,
+    "positions drafted for each one known",
+    0.01,
+    2,
+    applies=lambda settings: settings.get("window") == "linear",
+)
+SIZE = Knob(
+    "size",
+    "int",
+    8,
+    "positions drafted at once",
+    1,
+    256,
+    applies=lambda settings: settings.get("window") == "constant",
+)
+LOOPS = Knob("loops", "int", 2, "how often the drafts of one window are checked", 1, 16)
+DRAFT_ORDER = Knob(
+    "draft_order",
+    "choice",
+    "random",
+    "the order in which drafts are judged",
+    choices=BLIND,
 )
 ORDER = Knob("order", "choice", "random", "which positions come next", choices=ORDER_NAMES)
 SCHEDULE = Knob(

@@ -9,13 +9,20 @@ from pgm_lite.datasets import Dataset
 from pgm_lite.draw import rng
 from pgm_lite.knobs import (
     BLOCK_SIZE,
+    DELTA,
+    DRAFT_ORDER,
     FILL,
     INNER,
+    LOOPS,
     ORDER,
+    REVEAL,
     SCHEDULE,
+    SHARE,
+    SIZE,
     STEPS,
     TEMPERATURE,
     TOP_P,
+    WINDOW,
     Knob,
     Value,
 )
@@ -29,8 +36,10 @@ from pgm_lite.orders import (
     margin,
     random_order,
 )
-from pgm_lite.samplers import ancestral, autoregress, unmask
+from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
 from pgm_lite.schedules import cosine, one_by_one, uniform
+from pgm_lite.windows import Window, constant_window, cosine_window, linear_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Sampler:
 class Request:
     """Everything a sampler needs to start."""
 
-    model: Conditional | NextToken
+    model: Conditional | NextToken | DigitConditional | DraftVerify
     dataset: Dataset
     canvas: Canvas
     settings: dict[str, Value]
@@ -63,9 +72,9 @@ class Request:
         return int(self.settings[name])
 
 
-def make_order(request: Request) -> Order:
-    """The order a request asks for."""
-    rows, columns = request.dataset.layout.rows, request.dataset.layout.columns
+def simple_order(name: str, data: Dataset) -> Order:
+    """An order by its name."""
+    rows, columns = data.layout.rows, data.layout.columns
     simple: dict[str, Callable[[], Order]] = {
         "random": random_order,
         "left-to-right": left_to_right,
@@ -74,10 +83,16 @@ def make_order(request: Request) -> Order:
         "entropy": entropy,
         "margin": margin,
     }
+    return simple[name]()
+
+
+def make_order(request: Request) -> Order:
+    """The order a request asks for."""
     name = request.text("order")
     if name == "blocks":
-        return blocks(request.number("block_size"), simple[request.text("inner")]())
-    return simple[name]()
+        inner = simple_order(request.text("inner"), request.dataset)
+        return blocks(request.number("block_size"), inner)
+    return simple_order(name, request.dataset)
 
 
 def run_unmask(request: Request) -> Iterator[Step]:
@@ -110,18 +125,60 @@ def run_autoregress(request: Request) -> Iterator[Step]:
     return autoregress(cast("NextToken", request.model), request.canvas, rng=rng(request.seed))
 
 
+def run_unmask_digits(request: Request) -> Iterator[Step]:
+    """``unmask_digits`` with the steps and the way of revealing of the request."""
+    return unmask_digits(
+        cast("DigitConditional", request.model),
+        request.canvas,
+        steps=request.number("steps"),
+        rng=rng(request.seed),
+        reveal=request.text("reveal"),
+    )
+
+
+def run_speculate(request: Request) -> Iterator[Step]:
+    """``speculate`` with the window, loops and order of the request."""
+    windows: dict[str, Callable[[], Window]] = {
+        "cosine": lambda: cosine_window(request.canvas.seq_len, float(request.settings["delta"])),
+        "linear": lambda: linear_window(float(request.settings["share"])),
+        "constant": lambda: constant_window(request.number("size")),
+    }
+    return speculate(
+        cast("DraftVerify", request.model),
+        request.canvas,
+        window=windows[request.text("window")](),
+        loops=request.number("loops"),
+        order=simple_order(request.text("draft_order"), request.dataset),
+        rng=rng(request.seed),
+    )
+
+
 SAMPLERS: dict[str, Sampler] = {
+    "speculate": Sampler(
+        "speculate",
+        "drafts many positions in one pass and keeps those that the target law would",
+        ("self_spec",),
+        (WINDOW, DELTA, SHARE, SIZE, LOOPS, DRAFT_ORDER, TEMPERATURE, TOP_P),
+        run_speculate,
+    ),
+    "unmask_digits": Sampler(
+        "unmask_digits",
+        "digits become known one by one, so that tokens are half-known on the way",
+        ("prime",),
+        (STEPS, REVEAL, TEMPERATURE, TOP_P),
+        run_unmask_digits,
+    ),
     "unmask": Sampler(
         "unmask",
         "writes a scheduled number of positions a step, in a chosen order",
-        ("mdlm", "pgm"),
+        ("mdlm", "pgm", "self_spec"),
         (ORDER, SCHEDULE, STEPS, FILL, BLOCK_SIZE, INNER, TEMPERATURE, TOP_P),
         run_unmask,
     ),
     "ancestral": Sampler(
         "ancestral",
         "every unknown position flips by chance at each step, as in the MDLM paper",
-        ("mdlm", "pgm"),
+        ("mdlm", "pgm", "self_spec"),
         (STEPS, TEMPERATURE, TOP_P),
         run_ancestral,
     ),
