@@ -146,17 +146,30 @@ def sample(
 def evaluate(
     dataset: Annotated[str, typer.Option(help="shidoku, faces or austen")],
     samples: Annotated[int, typer.Option(help="samples to judge a model by")] = 256,
-    steps: Annotated[int, typer.Option(help="network calls a sample")] = 32,
-    rows: Annotated[int, typer.Option(help="held-out rows for the bound")] = 1024,
+    budget: Annotated[
+        list[int] | None, typer.Option(help="steps a sample; give it several times")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="held-out rows for the bound")] = None,
     seed: Annotated[int, typer.Option(help="of masks and samples")] = 0,
     json: Annotated[Path | None, typer.Option(help="also write the figures here")] = None,
 ) -> None:
-    """Bound, sample quality, entropy and cost of every checkpoint of a data set, side by side."""
+    """Bound, surrogate, sample quality, entropy and cost of every checkpoint of a data set."""
     from pgm_lite import evaluation
 
-    table = evaluation.evaluate(dataset, samples=samples, steps=steps, rows=rows, seed=seed)
-    console.print(as_table(f"{dataset}: {samples} samples, {steps} steps", turned(table)))
-    save(json, table)
+    with console.status("measuring bounds"):
+        bounds = list(evaluation.likelihoods(dataset, rows=rows, seed=seed))
+    units = ", ".join(dict.fromkeys(row.pop("unit") for row in bounds))
+    console.print(as_table(f"{dataset}: {units} on the test split", bounds))
+    if "surrogate" in {name for row in bounds for name in row}:
+        console.print("A surrogate bounds no likelihood: it may lie below the entropy.\n")
+    budgets = tuple(budget) if budget else None
+    judged: list[dict[str, str]] = []
+    with console.status("sampling") as status:
+        for row in evaluation.samples(dataset, count=samples, budgets=budgets, seed=seed):
+            judged.append(row)
+            status.update(f"sampled {row['model']}, {row['sampling']} {row['budget']}")
+    console.print(as_table(f"{dataset}: samples", judged))
+    save(json, {"likelihoods": bounds, "samples": judged})
 
 
 @app.command()
@@ -199,14 +212,6 @@ def as_table(title: str, rows: list[dict[str, str]]) -> Table:
     for row in rows:
         table.add_row(*(row.get(column, "") for column in columns))
     return table
-
-
-def turned(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Rows and columns exchanged: one row a figure, one column a model."""
-    figures = list(dict.fromkeys(name for row in rows for name in row if name != "model"))
-    return [
-        {"figure": name} | {row["model"]: row.get(name, "") for row in rows} for name in figures
-    ]
 
 
 def save(path: Path | None, figures: object) -> None:

@@ -57,7 +57,8 @@ class Knob:
                     f"{self.name} must be one of {', '.join(self.choices)}; got {value!r}"
                 )
             return value
-        if isinstance(value, str) or (self.kind == "int" and value != int(value)):
+        number = not isinstance(value, (str, bool)) and abs(value) < float("inf")
+        if not number or (self.kind == "int" and value != int(value)):
             raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
         if not self.low <= value <= self.high:
             raise ValueError(

@@ -57,6 +57,7 @@ def recipe(preset: str, dataset: str) -> Recipe:
     if dataset not in PRESETS[preset]:
         raise ValueError(
             f"the preset {preset!r} has no recipe for {dataset!r}, only for "
-            f"{', '.join(PRESETS[preset])}; give width, heads, depth, steps and batch yourself"
+            f"{', '.join(PRESETS[preset])}; take one of these, or hand a Recipe of your own to "
+            "pgm_lite.make.make in Python"
         )
     return PRESETS[preset][dataset]

@@ -21,6 +21,8 @@ def put(folder: Path, name: str) -> None:
         heads=1,
         depth=2,
         labels=tuple(len(attribute.values) for attribute in data.attributes),
+        digits=2 if family == "prime" else 1,
+        causal=1 if family == "self_spec" else 0,
     )
     network = stirred(FAMILIES[family], shape)
     digest = save_weights(network, folder / f"{name}.safetensors")
@@ -35,6 +37,8 @@ def put(folder: Path, name: str) -> None:
         heads=shape.heads,
         depth=shape.depth,
         labels=shape.labels,
+        digits=shape.digits,
+        causal=shape.causal,
         parameters=sum(p.numel() for p in network.parameters()),
         objective="none",
         data_sha256=data.fingerprint(),

@@ -86,10 +86,13 @@ class AR(nn.Module):
         return logits.log_softmax(-1), Memory(position + 1, tuple(layers))
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
-        """One position through the network for each one asked; it looks at all up to itself."""
+        """One call that reads the positions ``where`` and predicts what follows the last of them.
+
+        Each of them is compared with all positions up to the last, whatever the mask then hides.
+        """
         d, asked = self.shape.width, (where >= 0).sum(1)
-        looks = torch.where(where >= 0, where + 1, 0).double().sum(1)
-        network = self.shape.depth * (24 * asked.double() * d**2 + 4 * looks * d)
-        head = 2 * asked.double() * d * self.shape.vocab_size
+        q, k = asked.double(), F.pad(where + 1, (1, 0)).amax(1).double()
+        network = self.shape.depth * (24 * q * d**2 + 4 * q * k * d)
+        head = 2.0 * d * self.shape.vocab_size * (asked > 0)
         none = torch.zeros_like(asked)
         return bill(asked, encoder=asked, decoder=none, flops=network + head)

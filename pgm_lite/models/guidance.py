@@ -102,9 +102,10 @@ class Guided:
     scale: float
 
     def __post_init__(self) -> None:
-        if self.scale < 0:
+        if not 0 <= self.scale < float("inf"):
             raise ValueError(
-                f"the guidance scale must be 0 (plain conditioning) or more; got {self.scale}"
+                "the guidance scale must be 0 (plain conditioning) or more, and finite; "
+                f"got {self.scale}"
             )
 
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:

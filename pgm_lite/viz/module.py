@@ -7,7 +7,10 @@ from importlib.resources import files
 
 from pgm_lite.viz.colour import css_variables
 
-PARTS = ("state", "dom", "canvas", "network", "lane", "transport", "words", "player", "host")
+PARTS = (
+    *("state", "digits", "dom", "tally", "story", "canvas", "network", "lane"),
+    *("transport", "words", "player", "host"),
+)
 """The sources under ``player/``, each a module of its own, in the order of their imports."""
 
 _IMPORT = re.compile(r"^import .* from \"\./\w+\.js\";\n", re.MULTILINE)

@@ -41,6 +41,7 @@ PROSE = (
 )[:256]
 SUDOKU = "1234341221434321"
 READS = {"MDLM": "everything", "PGM": "known", "AR": "cache"}
+READS |= {"Prime": "everything", "SSMD": "everything"}
 
 
 def demo(kind: str = "face", family: str = "PGM", steps: int = 16, seed: int = 0) -> dict:
@@ -122,10 +123,17 @@ def every_kind() -> dict:
             [2, "draft", 2, 0.4],
             [3, "draft", 3, 0.2],
             [4, "digit", 0, 1, 0.9],
+            [7, "draft", 1, 0.2],
+            [8, "draft", 1, 0.2],
         ],
-        [[2, "accept", 2, 0.8], [3, "reject", 3, 0.1], [4, "digit", 1, 0, 0.9]],
-        [[1, "reopen"], [3, "write", 0, 0.9], [5, "group", 0]],
-        [[1, "write", 2, 0.7], [4, "write", 2, 0.8]],
+        [
+            [2, "accept", 2, 0.4, 0.8],
+            [3, "reject", 3, 0.2, 0.1],
+            [3, "write", 0, 0.9],
+            [7, "reject", 1, 0.2, 0.0],
+        ],
+        [[1, "reopen"], [5, "group", 0], [4, "digit", 1, 0, 0.9], [4, "write", 2, 0.9]],
+        [[1, "write", 2, 0.7], [6, "draft", 2, 0.2]],
     ]
     for step, happened in zip(trace["steps"], events, strict=True):
         step["events"] = happened
@@ -180,7 +188,8 @@ def _content(kind: str) -> tuple[list[int], list[str], dict, str]:
 
 
 def _cost(family: str, n: int, known: int, asked: int) -> dict:
-    encoder, decoder = {"MDLM": (n, 0), "PGM": (known + 1, asked), "AR": (1, 0)}[family]
+    bills = {"MDLM": (n, 0), "PGM": (known + 1, asked), "AR": (1, 0), "Prime": (n, 0)}
+    encoder, decoder = bills[family]
     return {
         "calls": 1,
         "encoder_positions": encoder,

@@ -1,8 +1,11 @@
 // The canvas of one trace: a grid of pixels, a board of symbols, or flowing text; redrawn by difference.
-import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REJECTED, REOPENED, stateAt, symbolOf } from "./state.js";
+import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, stateAt, symbolOf } from "./state.js";
+import { mixOf, possibleOf } from "./digits.js";
 import { h } from "./dom.js";
 
 const LONGEST_WORD = 16;
+const MOST_LETTERS = 6; // more than fit into a cell are counted
+const MOST_MARKS = 9;
 
 /** "pixels", "board" or "text": how the layout of the trace is drawn. */
 export function styleOf(trace) {
@@ -95,23 +98,46 @@ export class Canvas {
 
   /** Redraw the cells whose picture differs from the one on the page; when all is over nothing is new. */
   draw(state, over = false) {
-    const { trace, cells, drawn } = this, digits = trace.digits?.count;
+    const { trace, cells, drawn } = this, palette = trace.layout.palette;
     for (let i = 0; i < cells.length; i++) {
       const mark = over && state.known[i] && state.mark[i] !== GIVEN ? KNOWN : state.mark[i], token = state.tokens[i], group = state.group[i], parts = state.digits.get(i);
       const key = `${mark},${token},${group}${parts ? `,${parts}` : ""}`;
       if (drawn[i] === key) continue;
       drawn[i] = key;
-      const cell = cells[i], shown = mark !== 0 && mark !== REOPENED;
+      const cell = cells[i], shown = mark !== UNKNOWN && mark !== REOPENED, half = mark === UNKNOWN && parts;
       const given = mark === GIVEN && trace.steps.length ? " given" : "";
-      cell.className = `cell ${MARKS[mark]}${given}${group >= 0 ? ` group g${group % 2}` : ""}`;
-      const colour = shown && trace.layout.palette ? trace.layout.palette[token] ?? "" : "";
+      cell.className = `cell ${half ? "half" : MARKS[mark]}${given}${group >= 0 ? ` group g${group % 2}` : ""}`;
+      const possible = half ? possibleOf(trace, parts) : [];
+      const colour = palette && shown ? palette[token] ?? "" : palette && possible.length ? mixOf(possible.map(each => palette[each])) : "";
+      cell.replaceChildren();
       if (this.style === "pixels") {
-        cell.style.backgroundColor = colour;
-        cell.textContent = "";
-      } else cell.textContent = shown ? symbolOf(trace, token) : "░";
-      if (digits && parts) cell.append(this.bars(parts));
+        cell.style.backgroundColor = mark === DRAFT ? "" : colour;
+        cell.style.setProperty("--drafted", mark === DRAFT ? colour : "transparent");
+      } else if (possible.length) cell.append(this.possibilities(possible));
+      else cell.textContent = shown ? symbolOf(trace, token) : "░";
+      if (mark === REDRAWN) cell.append(this.struck(state.verdicts.get(i)));
+      if (half) cell.append(this.bars(parts));
       cell.setAttribute("aria-label", this.nameOf(i, state));
     }
+  }
+
+  // What a half-known token can still be: pencil marks on a board, a few letters or their number in a text.
+  possibilities(tokens) {
+    const { vocab } = this.trace, printed = token => (vocab[token] === " " ? "␣" : vocab[token]);
+    if (this.style === "board" && vocab.length <= MOST_MARKS) {
+      const side = Math.ceil(Math.sqrt(vocab.length)), marks = vocab.map((_, token) => h("i", {}, tokens.includes(token) ? printed(token) : ""));
+      return h("span", { class: "pencil", style: `--side:${side}`, "aria-hidden": "true" }, ...marks);
+    }
+    const few = tokens.length <= MOST_LETTERS, words = few ? tokens.map(token => h("i", {}, printed(token))) : [String(tokens.length)];
+    return h("span", { class: few ? "maybe" : "many", style: `--side:${few ? Math.ceil(Math.sqrt(tokens.length)) : 1}`, "aria-hidden": "true" }, ...words);
+  }
+
+  // The draft that was refused, beside the token drawn instead.
+  struck(verdict) {
+    const colour = this.trace.layout.palette?.[verdict?.token];
+    const chip = h("span", { class: "struck", "aria-hidden": "true" }, this.style === "pixels" ? "" : symbolOf(this.trace, verdict?.token));
+    if (colour && this.style === "pixels") chip.style.backgroundColor = colour;
+    return chip;
   }
 
   bars(parts) {
@@ -125,6 +151,7 @@ export class Canvas {
       [GIVEN]: `${token}, given`, [KNOWN]: `${token}, written at step ${state.born[i]}`,
       [NEW]: `${token}, written at this step`, [REOPENED]: "reopened, unknown again", [DRAFT]: `${token}, a draft`,
       [ACCEPTED]: `${token}, draft accepted`, [REJECTED]: `${token}, draft rejected`,
+      [REDRAWN]: `${token}, drawn in place of a rejected draft`,
     }[state.mark[i]] ?? "unknown";
     const group = state.group[i] >= 0 ? `, group ${"AB"[state.group[i]] ?? state.group[i]}` : "";
     const parts = state.digits.get(i);

@@ -37,6 +37,12 @@ export function icon(name) {
 export const count = number => Math.round(number).toLocaleString("en-US");
 export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
+/** Calls can be fractions: 12.5, 0.17, but 32 and never 32.0. */
+export const amount = number => number.toLocaleString("en-US", { maximumFractionDigits: 2 });
+
+/** A probability in two digits. */
+export const chance = number => (number === 0 || number === 1 ? String(number) : number > 0.995 ? "over 0.99" : Number(number.toPrecision(2)).toString());
+
 /** 1234567 -> "1.23 M". */
 export function short(number) {
   for (const [size, letter] of [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
@@ -52,7 +58,7 @@ export function seconds(number) {
 
 /** "1.05 of 16.4 GFLOPs": how far a clock has run, both readings in one unit. */
 export function progress(clock, value, end) {
-  if (clock !== "flops" && clock !== "seconds") return `${count(value)} of ${plural(end, clock.slice(0, -1))}`;
+  if (clock !== "flops" && clock !== "seconds") return `${amount(value)} of ${amount(end)} ${clock.slice(0, end === 1 ? -1 : undefined)}`;
   const units = clock === "flops" ? [[1e15, "PFLOPs"], [1e12, "TFLOPs"], [1e9, "GFLOPs"], [1e6, "MFLOPs"], [1, "FLOPs"]] : [[1, "s"], [1e-3, "ms"]];
   const [size, unit] = units.find(([least]) => end >= least) ?? units.at(-1), digits = end / size < 10 ? 2 : end / size < 100 ? 1 : 0;
   return `${(value / size).toFixed(digits)} of ${(end / size).toFixed(digits)} ${unit}`;
@@ -65,6 +71,8 @@ const FAMILIES = {
   MDLM: "masked diffusion model",
   PGM: "partition generative model",
   AR: "autoregressive model",
+  Prime: "partial masking",
+  SSMD: "self-speculative model",
   oracle: "exact oracle",
 };
 export const familyOf = trace => FAMILIES[trace.model?.family] ?? "";
@@ -74,7 +82,11 @@ const READS = {
   known: "Only known and asked positions go in.",
   cache: "One position a call; earlier ones are cached.",
 };
-export const readsOf = trace => READS[trace.model?.reads] ?? "";
+export function readsOf(trace) {
+  if (trace.digits) return "A token becomes known digit by digit; half-known ones go in with the digits they have.";
+  if (trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"))) return "One pass drafts many tokens at once; cheap checks keep each or redraw it.";
+  return READS[trace.model?.reads] ?? "";
+}
 
 /** The sampler and its knobs, in a line. */
 export function knobsOf(trace) {

@@ -1,13 +1,16 @@
 // One trace on the page: who it is, its canvas, what goes through its network, its bill, one cell explained.
-import { ASKED, DRAFT, GIVEN, MASKED, REJECTED, REOPENED, UNKNOWN, billAt, clockOf, costOf, knownCount, rolesAt, stateAt, stepAt, symbolOf, textOf } from "./state.js";
+import { billAt, clockOf, costOf, knownCount, stateAt, stepAt, textOf } from "./state.js";
 import { Canvas, styleOf } from "./canvas.js";
 import { Network } from "./network.js";
-import { count, familyOf, h, knobsOf, plural, readsOf, seconds, short, times } from "./dom.js";
+import { captionOf, tallyAt } from "./tally.js";
+import { storyOf } from "./story.js";
+import { amount, count, familyOf, h, knobsOf, plural, readsOf, seconds, short, times } from "./dom.js";
 
 const BILL = [
-  ["calls", "calls", count], ["encoder", "encoder positions", count], ["decoder", "decoder positions", count],
+  ["calls", "calls", amount], ["encoder", "encoder positions", count], ["decoder", "decoder positions", count],
   ["flops", "FLOPs", short], ["seconds", "seconds", seconds],
 ];
+const FATES = [["drafts", "drafts"], ["accepted", "kept"], ["refused", "refused"], ["dropped", "thrown away"]];
 const HINT = "Point at a position to see its story; click to pin it.";
 
 /** The largest bill and the busiest step of all traces: what bars are measured against. */
@@ -31,7 +34,7 @@ export class Lane {
     this.caption = h("p", { class: "caption" });
     this.story = h("p", { class: "story" });
     this.plain = h("pre", { class: "plain", tabindex: 0, role: "region", "aria-label": `${name} as text`, hidden: true });
-    this.done = h("p", { class: "done later" });
+    this.done = h("p", { class: "done later" }, "Done", h("span"));
     const family = familyOf(trace);
     this.element = h("section", { class: `lane ${styleOf(trace)}`, "aria-label": name },
       h("header", {},
@@ -43,11 +46,19 @@ export class Lane {
   }
 
   ledger() {
-    this.rows = BILL.map(([key, label, format]) => {
-      const value = h("td"), bar = h("i"), total = billAt(this.trace, this.trace.steps.length)[key];
-      const full = this.scale.top[key] || 1, rail = h("td", { class: "rail", "aria-hidden": "true" }, h("u"), bar);
+    const { trace } = this, last = trace.steps.length, bill = billAt(trace, last), tally = tallyAt(trace, last), found = [];
+    for (const [key, label, format] of BILL) found.push([label, k => format(billAt(trace, k)[key]), k => billAt(trace, k)[key], this.scale.top[key], bill[key]]);
+    if (tally.idle) found.push(["idle steps", k => count(tallyAt(trace, k).idle), k => tallyAt(trace, k).idle, last, tally.idle]);
+    const judged = k => tallyAt(trace, k).accepted + tallyAt(trace, k).refused;
+    if (tally.drafts) {
+      for (const [key, label] of FATES) found.push([label, k => count(tallyAt(trace, k)[key]), k => tallyAt(trace, k)[key], tally.drafts, tally[key]]);
+      const rate = k => (judged(k) ? tallyAt(trace, k).accepted / judged(k) : 0);
+      found.push(["kept of checked", k => (judged(k) ? `${Math.round(100 * rate(k))} %` : "–"), rate, 1, rate(last)]);
+    }
+    this.rows = found.map(([label, say, at, top, total]) => {
+      const value = h("td"), bar = h("i"), full = top || 1, rail = h("td", { class: "rail", "aria-hidden": "true" }, h("u"), bar);
       rail.firstChild.style.width = `${(100 * total) / full}%`;
-      return { key, format, value, bar, full, row: h("tr", {}, h("th", { scope: "row" }, label), value, rail) };
+      return { say, at, value, bar, full, row: h("tr", { class: label === "drafts" || label === "idle steps" ? "next" : "" }, h("th", { scope: "row" }, label), value, rail) };
     });
     return h("table", { class: "bill" }, h("caption", {}, "the bill so far"), h("tbody", {}, ...this.rows.map(({ row }) => row)));
   }
@@ -61,21 +72,20 @@ export class Lane {
     this.known = knownCount(this.state);
     this.canvas.draw(this.state, over);
     this.network.draw(k, over);
-    this.caption.textContent = k ? this.trace.steps[k - 1].note || `step ${k}` : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
-    const bill = billAt(this.trace, k);
-    for (const { key, format, value, bar, full } of this.rows) {
-      value.textContent = format(bill[key]);
-      bar.style.width = `${(100 * bill[key]) / full}%`;
+    this.caption.textContent = k ? captionOf(this.trace, k) : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
+    for (const { say, at, value, bar, full } of this.rows) {
+      value.textContent = say(k);
+      bar.style.width = `${(100 * at(k)) / full}%`;
     }
     if (!this.plain.hidden) this.write();
     this.done.classList.toggle("later", !finished);
-    this.done.textContent = this.verdict(clock, total);
+    this.done.lastChild.textContent = this.verdict(clock, total);
     this.tell();
   }
 
   verdict(clock, total) {
     const ratio = this.scale.top[clock] / total;
-    return ratio > 1.05 ? `Done: ${times(ratio)} fewer ${{ flops: "FLOPs" }[clock] ?? clock}` : "Done";
+    return ratio > 1.05 ? `: ${times(ratio)} fewer ${{ flops: "FLOPs" }[clock] ?? clock}` : "";
   }
 
   text() { return textOf(this.trace, this.state); }
@@ -96,35 +106,7 @@ export class Lane {
   }
 
   tell() {
-    this.story.textContent = this.chosen === null ? HINT : this.storyOf(this.chosen);
+    this.story.replaceChildren(...(this.chosen === null ? [HINT] : storyOf(this, this.chosen)));
     this.story.classList.toggle("hint", this.chosen === null);
   }
-
-  storyOf(i) {
-    const { trace, state, k } = this, { columns, kind, palette } = trace.layout;
-    const place = kind === "grid" ? `row ${Math.floor(i / columns) + 1}, column ${(i % columns) + 1}` : `position ${i + 1}`;
-    const symbol = symbolOf(trace, state.tokens[i]);
-    const token = palette ? `token ${state.tokens[i]} (${palette[state.tokens[i]] ?? "?"})` : symbol === " " ? "a space" : `“${symbol}”`;
-    const told = fact => `${place[0].toUpperCase()}${place.slice(1)}: ${fact}`;
-    const chance = Number.isFinite(state.prob[i]) ? ` with probability ${state.prob[i].toPrecision(2)}` : "";
-    if (state.mark[i] === GIVEN) return told(`${token}, given from the start.`);
-    if (state.mark[i] === DRAFT) return told(`${token} is a draft${chance}, not yet verified.`);
-    if (state.mark[i] === REJECTED) return told(`the draft ${token} was rejected.`);
-    if (state.known[i]) {
-      const entropy = entropyOf(trace, state.born[i], i), { encoder_positions: enc, decoder_positions: dec } = costOf(trace, state.born[i]);
-      const doubt = entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`;
-      return told(`${token}, written at step ${state.born[i]}${chance}${doubt}. ${count(enc + dec)} positions went through the network for it.`);
-    }
-    const role = rolesAt(trace, this.over ? 0 : k)[i], entropy = entropyOf(trace, k, i);
-    const why = state.mark[i] === REOPENED ? "reopened at this step; unknown again." : role === ASKED
-      ? `asked for at this step${entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`}, but not written.`
-      : role === MASKED ? "unknown, yet it goes through the network, as [MASK]."
-        : state.mark[i] === UNKNOWN && trace.model?.reads === "known" ? "unknown; for the network it does not exist." : "unknown.";
-    return told(why);
-  }
-}
-
-function entropyOf(trace, k, i) {
-  const found = (trace.steps[k - 1]?.entropy || []).find(([position]) => position === i);
-  return found ? found[1] : null;
 }

@@ -1,10 +1,11 @@
 // What goes through the network, as lights on a dark panel: one light a position, and a wall of bars, one a step.
-import { ABSENT, ASKED, CACHED, MASKED, READ, ROLES, costOf, rolesAt } from "./state.js";
-import { count, h, plural, svg } from "./dom.js";
+import { ABSENT, ASKED, CACHED, MASKED, PARTLY, READ, ROLES, costOf, drafts, isIdle, judges, rolesAt, stateAt } from "./state.js";
+import { amount, count, h, plural, svg } from "./dom.js";
 
 const LEGEND = {
   [READ]: ["read", "known"], [ASKED]: ["asked", "asked for"], [MASKED]: ["masked", "unknown, as [MASK]"],
   [CACHED]: ["cached", "in the cache"], [ABSENT]: ["absent", "not there at all"],
+  [PARTLY]: ["partly", "half-known"],
 };
 
 export class Network {
@@ -21,6 +22,8 @@ export class Network {
     this.head = h("p", { class: "net-title" });
     const reads = trace.model?.reads, shown = { known: [READ, ASKED, ABSENT], cache: [ASKED, CACHED, ABSENT] }[reads]
       ?? [READ, ASKED, MASKED];
+    if (trace.digits) shown.splice(1, 0, PARTLY);
+    if (trace.steps.some(judges) && !shown.includes(ABSENT)) shown.push(ABSENT);
     this.element = h("div", { class: "network" }, this.head, h("p", { class: "count" }, this.number, this.unit), this.split, this.led,
       h("ul", { class: "key" }, ...shown.map(role => h("li", {}, h("i", { class: LEGEND[role][0] }), LEGEND[role][1]))),
       this.wall(Math.max(peak, trace.seq_len)));
@@ -56,11 +59,12 @@ export class Network {
     });
     const positions = cost.encoder_positions + cost.decoder_positions;
     this.head.textContent = "Through the network" + (k && !idle ? `, step ${k}` : "");
-    this.number.textContent = count(positions);
-    this.unit.textContent = positions > trace.seq_len ? ` positions, the sequence has ${count(trace.seq_len)}` : ` of ${count(trace.seq_len)} positions`;
-    const words = idle ? "Finished: nothing goes through any more." : k ? describe(trace, roles, cost) : "Nothing has gone through yet.";
+    const exact = positions === 0 && cost.calls > 0, asked = roles.filter(role => role === ASKED).length;
+    this.number.textContent = count(exact ? asked : positions);
+    this.unit.textContent = exact ? ` ${asked === 1 ? "position" : "positions"} asked; there is no network` : positions > trace.seq_len ? ` positions, the sequence has ${count(trace.seq_len)}` : ` of ${count(trace.seq_len)} positions`;
+    const words = idle ? "Finished: nothing goes through any more." : k ? describe(trace, k) : "Nothing has gone through yet.";
     this.split.textContent = words;
-    this.led.setAttribute("aria-label", `Through the network: ${plural(positions, "position")}. ${words}`);
+    this.led.setAttribute("aria-label", `Through the network: ${this.number.textContent}${this.unit.textContent}. ${words}`);
     this.element.classList.toggle("idle", idle);
   }
 
@@ -72,18 +76,23 @@ export class Network {
 }
 
 /** The positions of a step in words that add up to the bill; registers are what is left over. */
-export function describe(trace, roles, cost) {
-  const tally = new Array(5).fill(0);
-  for (const role of roles) tally[role] += 1;
-  const { calls, encoder_positions: encoder, decoder_positions: decoder } = cost;
-  if (calls !== 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${plural(calls, "call")}`;
-  if (trace.model?.reads === "known" && encoder >= tally[READ]) {
+export function describe(trace, k) {
+  const tally = new Array(ROLES.length).fill(0), step = trace.steps[k - 1];
+  for (const role of rolesAt(trace, k)) tally[role] += 1;
+  const { calls, encoder_positions: encoder, decoder_positions: decoder } = costOf(trace, k), reads = trace.model?.reads;
+  if (isIdle(step)) return "Idle: nothing goes through.";
+  if (encoder + decoder === 0) return `An exact law answers, from ${count(tally[READ])} known.`;
+  const part = calls < 1 ? `, ${amount(calls)} of a call` : "";
+  if (judges(step) && encoder === 0) return `The judging blocks alone: ${plural(decoder, "position")}${part}`;
+  if (calls > 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${amount(calls)} calls`;
+  if (reads === "known" && encoder >= tally[READ]) {
     const registers = encoder - tally[READ];
     return `${count(tally[READ])} known${registers ? ` + ${plural(registers, "register")}` : ""} in, ${count(decoder)} asked`;
   }
-  if (trace.model?.reads === "everything" && encoder === trace.seq_len) {
-    return `${count(tally[READ])} known + ${count(encoder - tally[READ])} unknown as [MASK]`;
+  if (reads === "everything" && encoder === trace.seq_len) {
+    const whole = tally[READ], half = trace.digits ? stateAt(trace, k - 1).digits.size : 0;
+    return `${drafts(step) ? "Drafting: " : ""}${count(whole)} known${half ? ` + ${count(half)} half-known` : ""} + ${count(encoder - whole - half)} unknown as [MASK]${part}`;
   }
-  if (trace.model?.reads === "cache") return `${plural(encoder + decoder, "position")} in, ${count(tally[CACHED])} cached`;
-  return `${plural(encoder, "encoder position")}, ${plural(decoder, "decoder position")}`;
+  if (reads === "cache") return `${plural(encoder + decoder, "position")} in, ${count(tally[CACHED])} cached`;
+  return `${plural(encoder, "encoder position")}, ${plural(decoder, "decoder position")}${part}`;
 }

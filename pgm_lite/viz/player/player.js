@@ -20,6 +20,12 @@ export function unpack(given) {
   return { traces, names, clock: CLOCKS.includes(given.clock) ? given.clock : "steps" };
 }
 
+// From step k on, the first at which a draft is refused, where any is.
+function telling(trace, k) {
+  const found = trace.steps.findIndex((step, i) => i + 1 >= k && step.events.some(([, kind]) => kind === "reject"));
+  return found < 0 ? k : found + 1;
+}
+
 export class Player {
   constructor(model, root) {
     Object.assign(this, { model, root, playing: false, frame: 0, pinned: null, rate: 1, loop: Boolean(model.get("loop")) });
@@ -86,7 +92,7 @@ export class Player {
   // The picture before anybody pressed play: the quickest trace not quite half done, each at work.
   poster() {
     const times = this.lanes.map(({ trace }) => clockOf(trace, this.clock));
-    const halfway = Math.min(...times.map(time => time[Math.floor(0.45 * (time.length - 1))]));
+    const halfway = Math.min(...this.lanes.map(({ trace }, i) => times[i][telling(trace, Math.floor(0.45 * trace.steps.length))]));
     return Math.max(halfway, ...times.map(time => time[Math.min(1, time.length - 1)]));
   }
   atEnd() { return this.time >= this.end() * (1 - 1e-9); }

@@ -2,10 +2,10 @@
 //
 // A trace is `pgm_lite.trace/1`. Nothing here touches the page; every function is pure.
 
-export const UNKNOWN = 0, GIVEN = 1, KNOWN = 2, NEW = 3, REOPENED = 4, DRAFT = 5, ACCEPTED = 6, REJECTED = 7;
-export const MARKS = ["unknown", "given", "known", "new", "reopened", "draft", "accepted", "rejected"];
-export const ABSENT = 0, READ = 1, ASKED = 2, MASKED = 3, CACHED = 4;
-export const ROLES = ["absent", "read", "asked", "masked", "cached"];
+export const UNKNOWN = 0, GIVEN = 1, KNOWN = 2, NEW = 3, REOPENED = 4, DRAFT = 5, ACCEPTED = 6, REJECTED = 7, REDRAWN = 8;
+export const MARKS = ["unknown", "given", "known", "new", "reopened", "draft", "accepted", "rejected", "redrawn"];
+export const ABSENT = 0, READ = 1, ASKED = 2, MASKED = 3, CACHED = 4, PARTLY = 5;
+export const ROLES = ["absent", "read", "asked", "masked", "cached", "partly"];
 export const CLOCKS = ["steps", "calls", "positions", "flops", "seconds"];
 
 const KEY_EVERY = 16;
@@ -22,12 +22,14 @@ function blank(trace) {
     prob: new Float64Array(n).fill(NaN),
     group: Int8Array.from(trace.groups || new Array(n).fill(-1)),
     digits: new Map(), // position -> one entry a digit, null while unknown
+    verdicts: new Map(), // position -> the last draft judged there: { kept, token, p, q }
   };
 }
 
 const copy = s => ({
   tokens: s.tokens.slice(), known: s.known.slice(), mark: s.mark.slice(), born: s.born.slice(),
   prob: s.prob.slice(), group: s.group.slice(), digits: new Map([...s.digits].map(([i, d]) => [i, d.slice()])),
+  verdicts: new Map(s.verdicts),
 });
 
 function settle(s, i, token, prob, step, mark) {
@@ -36,23 +38,32 @@ function settle(s, i, token, prob, step, mark) {
 }
 
 function forget(s, i, mark) {
-  s.known[i] = 0; s.mark[i] = mark; s.born[i] = -1; s.prob[i] = NaN; s.digits.delete(i);
+  s.known[i] = 0; s.mark[i] = mark; s.born[i] = -1; s.prob[i] = NaN; s.digits.delete(i); s.verdicts.delete(i);
 }
 
+/** Whether a step proposes drafts, whether it judges some, whether nothing happens in it at all. */
+export const drafts = step => step.events.some(([, kind]) => kind === "draft");
+export const judges = step => step.events.some(([, kind]) => kind === "accept" || kind === "reject");
+export const isIdle = step => step.events.length === 0 && !(step.cost?.calls > 0) && !(step.entropy || []).length;
+
 function advance(s, trace, index) {
+  const step = trace.steps[index], fresh = drafts(step); // new drafts do away with older ones
   for (let i = 0; i < s.mark.length; i++) {
-    if (s.mark[i] === NEW || s.mark[i] === ACCEPTED) s.mark[i] = KNOWN;
-    else if (s.mark[i] === REOPENED || s.mark[i] === REJECTED) s.mark[i] = UNKNOWN;
+    if (s.mark[i] === NEW || s.mark[i] === ACCEPTED || s.mark[i] === REDRAWN) s.mark[i] = KNOWN;
+    else if (s.mark[i] === REOPENED || s.mark[i] === REJECTED || (fresh && s.mark[i] === DRAFT)) s.mark[i] = UNKNOWN;
   }
-  for (const [i, kind, value, ...rest] of trace.steps[index].events) {
-    if (kind === "write") settle(s, i, value, rest[0], index + 1, NEW);
-    else if (kind === "accept") settle(s, i, value, rest[0], index + 1, ACCEPTED);
-    else if (kind === "reopen") forget(s, i, REOPENED);
+  for (const [i, kind, value, ...rest] of step.events) {
+    if (kind === "write") settle(s, i, value, rest[0], index + 1, s.mark[i] === REJECTED ? REDRAWN : NEW);
+    else if (kind === "accept") {
+      settle(s, i, value, rest[1], index + 1, ACCEPTED);
+      s.verdicts.set(i, { kept: true, token: value, p: rest[0], q: rest[1] });
+    } else if (kind === "reopen") forget(s, i, REOPENED);
     else if (kind === "group") s.group[i] = value;
     else if (kind === "draft" || kind === "reject") {
       forget(s, i, kind === "draft" ? DRAFT : REJECTED);
       if (value !== undefined && value !== null) s.tokens[i] = value;
       s.prob[i] = rest[0] ?? NaN;
+      if (kind === "reject") s.verdicts.set(i, { kept: false, token: value, p: rest[0], q: rest[1] });
     } else if (kind === "digit") { // [position, "digit", which digit, its value, prob]
       if (!s.digits.has(i)) s.digits.set(i, new Array(trace.digits?.count ?? value + 1).fill(null));
       s.digits.get(i)[value] = rest[0];
@@ -80,11 +91,15 @@ export function stateAt(trace, k) {
 export function rolesAt(trace, k) {
   const roles = new Uint8Array(trace.seq_len);
   if (k < 1 || k > trace.steps.length) return roles;
-  const before = stateAt(trace, k - 1), reads = trace.model?.reads ?? "everything";
+  const step = trace.steps[k - 1], before = stateAt(trace, k - 1), reads = trace.model?.reads ?? "everything";
+  if (isIdle(step)) return roles;
   const [known, unknown] = { everything: [READ, MASKED], known: [READ, ABSENT], cache: [CACHED, ABSENT] }[reads]
     ?? [READ, MASKED];
-  for (let i = 0; i < roles.length; i++) roles[i] = before.known[i] ? known : unknown;
-  for (const [i] of trace.steps[k - 1].entropy || []) roles[i] = ASKED;
+  for (let i = 0; i < roles.length; i++) {
+    if (before.known[i]) roles[i] = known;
+    else roles[i] = before.digits.has(i) ? PARTLY : judges(step) ? ABSENT : unknown; // a check sees no more than the drafts
+  }
+  for (const [i] of step.entropy || []) roles[i] = ASKED;
   return roles;
 }
 

@@ -1,5 +1,6 @@
 // What the player says about all its traces together: who is ahead, and what the cells mean.
 import { MARKS, clockOf } from "./state.js";
+import { styleOf } from "./canvas.js";
 import { count, h, plural, times } from "./dom.js";
 
 /** Who is ahead at this reading of the clock, in one sentence. */
@@ -24,19 +25,37 @@ export function verdictOf(lanes, clock) {
 /** The legend: only the states that occur in these traces. */
 export function legend(traces) {
   const kinds = new Set(traces.flatMap(trace => trace.steps.flatMap(step => step.events.map(event => event[1]))));
+  const speculates = kinds.has("draft");
   const said = {
     unknown: "unknown", new: "written this step", known: "written earlier", given: "given", reopened: "reopened",
-    draft: "draft", accepted: "draft accepted", rejected: "draft rejected",
+    draft: "draft: proposed, not checked yet", accepted: "draft checked and kept", rejected: "draft refused",
+    redrawn: "draft refused (struck), another token drawn",
   };
+  const refused = kinds.has("reject"), redrawn = refused && traces.some(trace => trace.steps.some(step => writes(step, true)));
   const has = {
-    unknown: true, new: kinds.has("write"), known: true, given: traces.some(trace => trace.init.known.some(Boolean)),
-    reopened: kinds.has("reopen"), draft: kinds.has("draft"), accepted: kinds.has("accept"), rejected: kinds.has("reject"),
+    unknown: true, new: traces.some(trace => trace.steps.some(step => writes(step, false))), known: true,
+    given: traces.some(trace => trace.init.known.some(Boolean)), reopened: kinds.has("reopen"), draft: speculates,
+    accepted: kinds.has("accept"), rejected: refused && !redrawn, redrawn,
   };
   const pixels = traces.every(trace => trace.layout.palette);
-  const glyph = pixels ? {} : { unknown: "░", given: "a", reopened: "░", draft: "a", accepted: "a", rejected: "a", new: "a", known: "a" };
+  const glyph = pixels ? {} : { unknown: "░", given: "a", reopened: "░", draft: "e", accepted: "e", rejected: "e", new: "a", known: "a", redrawn: "a" };
   const item = (kind, words, ...inside) => h("li", {}, h("span", { class: `cell ${kind}`, "aria-hidden": "true" }, ...inside), words);
-  const items = MARKS.filter(mark => has[mark]).map(mark => item(mark, said[mark], glyph[mark] ?? ""));
+  const items = MARKS.filter(mark => has[mark]).map(mark =>
+    item(mark, said[mark], glyph[mark] ?? "", ...(mark === "redrawn" ? [h("span", { class: "struck" }, pixels ? "" : "e")] : [])));
   if (traces.some(trace => trace.groups) || kinds.has("group")) items.push(item("group g0", "group A"), item("group g1", "group B"));
-  if (kinds.has("digit")) items.push(item("unknown", "some digits known", h("span", { class: "bars" }, h("i", { class: "on" }), h("i"))));
+  const spelled = traces.find(trace => trace.digits && trace.steps.some(step => step.events.some(event => event[1] === "digit")));
+  if (spelled) items.push(item("half", halfIn(spelled), h("span", { class: "bars" }, h("i", { class: "on" }), h("i"))));
   return h("ul", { class: `legend${pixels ? " pixels" : ""}`, "aria-label": "legend" }, ...items);
+}
+
+// Whether a step writes in place of a draft it refused, or where it refused none.
+function writes(step, inPlace) {
+  const refused = new Set(step.events.flatMap(([i, kind]) => (kind === "reject" ? [i] : [])));
+  return step.events.some(([i, kind]) => kind === "write" && refused.has(i) === inPlace);
+}
+
+function halfIn(trace) {
+  const style = styleOf(trace), bars = "a filled bar is a known digit";
+  if (style === "pixels") return `half-known: the mean of the colours still possible; ${bars}`;
+  return `half-known: ${style === "board" ? "pencil marks of what is still possible" : "the letters still possible, or how many"}; ${bars}`;
 }
