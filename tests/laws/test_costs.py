@@ -121,8 +121,10 @@ def test_ar_reads_each_position_once(given: int) -> None:
     assert trace.cost.calls.tolist() == [L - given] * 2
     assert trace.cost.encoder_positions.tolist() == [L] * 2  # the prompt is read in the first call
     assert trace.cost.decoder_positions.tolist() == [0, 0]
-    looks = L * (L + 1) / 2
-    flops = 3 * (24 * L * 16**2 + 4 * looks * 16) + 2 * L * 16 * 5
+    # The first call compares each position it reads with all of them; the head runs once a call.
+    prompt = given + 1
+    looks = prompt**2 + sum(range(prompt + 1, L + 1))
+    flops = 3 * (24 * L * 16**2 + 4 * looks * 16) + 2 * (L - given) * 16 * 5
     assert trace.cost.flops.tolist() == [flops] * 2
 
 

@@ -48,6 +48,20 @@ def test_ar_flops_are_those_that_run() -> None:
         assert int(bill.flops[0]) == counter.get_total_flops()
 
 
+@pytest.mark.parametrize("length", [1, 5, 12])
+def test_ar_flops_of_a_prompt_are_those_that_run(length: int) -> None:
+    """The network runs at every position of the prompt, the head only at the last."""
+    model, tokens = stirred(AR, LINE), tokens_of(LINE, 1)
+    canvas = Canvas(tokens, torch.ones_like(tokens, dtype=torch.bool))
+    with counted() as counter:
+        model.next_log_probs(canvas, length - 1, None)
+    bill = model.cost(canvas, torch.arange(length)[None])
+    assert int(bill.flops[0]) == counter.get_total_flops()
+    assert bill.calls.tolist() == [1]
+    nobody = model.cost(canvas, torch.full((1, length), NOBODY))
+    assert (nobody.flops.tolist(), nobody.calls.tolist()) == ([0], [0])
+
+
 def test_positions_by_hand() -> None:
     tokens = tokens_of(LINE, 3)
     known = torch.zeros(3, 12, dtype=torch.bool)

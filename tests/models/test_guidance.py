@@ -45,6 +45,7 @@ def test_guidance_keeps_known_positions_certain(canvas: Canvas) -> None:
     assert not answers.isnan().any()
 
 
-def test_negative_guidance_is_refused() -> None:
+@pytest.mark.parametrize("scale", [-1.0, float("nan"), float("inf")])
+def test_guidance_that_is_negative_or_no_number_is_refused(scale: float) -> None:
     with pytest.raises(ValueError, match="guidance scale must be 0"):
-        Guided(stirred(PGM, GRID), LABEL, -1.0)
+        Guided(stirred(PGM, GRID), LABEL, scale)
