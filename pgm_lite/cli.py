@@ -19,6 +19,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from pgm_lite.core import Layout
+    from pgm_lite.knobs import Value
 
 app = typer.Typer(
     help="See how masked generation works, where it goes wrong, and what it costs.",
@@ -111,6 +112,10 @@ def sample(
     order: Annotated[str, typer.Option(help="which positions come next")] = "random",
     schedule: Annotated[str, typer.Option(help="how many positions a step")] = "cosine",
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token")] = 1.0,
+    sampler: Annotated[str | None, typer.Option(help="the model's first if left out")] = None,
+    knob: Annotated[
+        list[str] | None, typer.Option(help="any knob of the sampler, as name=value")
+    ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
     prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
     count: Annotated[int, typer.Option(help="how many samples")] = 1,
@@ -120,11 +125,16 @@ def sample(
     """Generate with a shipped checkpoint, print the samples and their bill."""
     from pgm_lite import catalog, viz
 
-    family = catalog.card(model).family
-    settings: dict[str, str | int | float] = {"temperature": temperature}
-    if family != "ar":
-        settings |= {"steps": steps, "order": order, "schedule": schedule}
-    trace = catalog.watch(model, settings=settings, seed=seed, prompt=prompt, batch=count)
+    chosen = catalog.sampler_of(catalog.card(model), sampler)
+    given = {"temperature": temperature, "steps": steps, "order": order, "schedule": schedule}
+    named = {knob.name: knob for knob in chosen.knobs}
+    settings: dict[str, Value] = {name: value for name, value in given.items() if name in named}
+    for pair in knob or []:
+        name, _, value = pair.partition("=")
+        settings[name] = named[name].read(value) if name in named else value
+    trace = catalog.watch(
+        model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
+    )
     data = catalog.dataset(model.split("/")[0])
     rows: list[list[int]] = trace.final.tokens.numpy().tolist()
     for tokens in rows:

@@ -1,5 +1,6 @@
 """The choices samplers leave open: range, meaning, and when each one matters."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,14 +58,24 @@ class Knob:
                     f"{self.name} must be one of {', '.join(self.choices)}; got {value!r}"
                 )
             return value
-        number = not isinstance(value, (str, bool)) and abs(value) < float("inf")
-        if not number or (self.kind == "int" and value != int(value)):
+        if isinstance(value, str | bool) or not math.isfinite(value):
+            raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
+        if self.kind == "int" and value != int(value):
             raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
         if not self.low <= value <= self.high:
             raise ValueError(
                 f"{self.name} must lie between {self.low:g} and {self.high:g}; got {value:g}"
             )
         return int(value) if self.kind == "int" else float(value)
+
+    def read(self, text: str) -> Value:
+        """The value as it was typed."""
+        if self.kind == "choice":
+            return self.check(text)
+        try:
+            return self.check(float(text))
+        except ValueError as error:
+            raise ValueError(f"{self.name}={text}: {error}") from None
 
 
 def relevant(knobs: Sequence[Knob], settings: Settings) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pgm_lite import catalog, cli
 from pgm_lite.core import Layout
 from pgm_lite.trace import Trace
 
-NAMES = ("faces/pgm", "shidoku/ar", "shidoku/pgm")
+NAMES = ("faces/pgm", "shidoku/ar", "shidoku/pgm", "shidoku/prime", "shidoku/self_spec")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,19 @@ def test_the_same_seed_gives_the_same_samples() -> None:
     assert first[:12] == again[:12]
     assert first[:12] != other[:12]
     assert first[12].startswith("16 calls, 16 encoder and 0 decoder positions")
+
+
+def test_each_family_takes_its_own_knobs() -> None:
+    words = ("sample", "shidoku/self_spec", "--knob", "window=constant", "--knob", "size=4")
+    *_, bill = output(*words, "--knob", "loops=1").splitlines()
+    # Two blocks, one of them drafts: every pass, of either kind, is half a call.
+    assert float(bill.split()[0]) * 2 == int(float(bill.split()[0]) * 2) >= 8
+    *_, bill = output("sample", "shidoku/prime", "--steps", "4").splitlines()
+    assert bill.startswith("4 calls, 64 encoder")
+    *_, bill = output(
+        "sample", "shidoku/self_spec", "--sampler", "unmask", "--steps", "4"
+    ).splitlines()
+    assert bill.startswith("2 calls, 64 encoder")
 
 
 def test_faces_are_painted() -> None:
@@ -153,6 +166,10 @@ BAD = [
     (("sample", "shidoku/pgm", "--prompt", "15"), "no symbol '5' at 1; its alphabet is: '1' '2'"),
     (("sample", "shidoku/pgm", "--prompt", "1" * 17), "17 symbols but the sequence only 16"),
     (("sample", "shidoku/pgm", "--prompt", "[b]"), "no symbol '[' at 0, 'b' at 1, ']' at 2"),
+    (("sample", "shidoku/pgm", "--knob", "size=4"), "unmask has no knob size; its knobs are"),
+    (("sample", "shidoku/self_spec", "--knob", "loops=0"), "loops must lie between 1 and 16"),
+    (("sample", "shidoku/self_spec", "--knob", "loops=x"), "loops=x: could not convert"),
+    (("sample", "shidoku/ar", "--sampler", "unmask"), "ar models cannot be sampled with 'unmask'"),
     (("sample", "shidoku/pgm", "--count", "0"), "at least 1 row; got a batch of 0"),
     (("sample", "shidoku/pgm", "--seed", "-1"), "the seed must be a whole number from 0"),
     (("sample", "shidoku/pgm", "--steps", "many"), "Invalid value for '--steps'"),
