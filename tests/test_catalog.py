@@ -110,7 +110,11 @@ BAD = [
     ({"settings": {"steps": 2.5}}, "steps", r"steps must be a number \(int\); got 2.5"),
     ({"settings": {"steps": "many"}}, "steps", "steps must be a number"),
     ({"settings": {"temperature": -1}}, "temperature", "between 0 and 2; got -1"),
-    ({"settings": {"temperature": float("nan")}}, "temperature", "between 0 and 2; got nan"),
+    (
+        {"settings": {"temperature": float("nan")}},
+        "temperature",
+        r"must be a number \(float\); got nan",
+    ),
     ({"settings": {"top_p": 0}}, "top_p", "between 0.05 and 1; got 0"),
     ({"settings": {"order": "spiral"}}, "order", "order must be one of random, .*; got 'spiral'"),
     ({"settings": {"schedule": "arccos"}}, "schedule", "one of cosine, uniform, one-by-one; got"),

@@ -112,6 +112,14 @@ def test_trace_and_player_are_saved(tmp_path: Path) -> None:
     assert "<html" in page.read_text(encoding="utf-8")
 
 
+def test_a_trace_names_the_steps_that_ran(tmp_path: Path) -> None:
+    """More steps than unknown positions are as many as there are unknown positions."""
+    trace = tmp_path / "trace.json"
+    output("sample", "shidoku/pgm", "--steps", "40", "--prompt", "123", "--json", str(trace))
+    read = Trace.from_json(trace.read_text(encoding="utf-8"))
+    assert read.header.knobs["steps"] == len(read.steps) == 16 - 3
+
+
 def test_sequences_for_the_terminal() -> None:
     def plain(tokens: list[int], symbols: tuple[str, ...], layout: Layout) -> str:
         return Text.from_markup(cli.shown(tokens, symbols, layout)).plain
