@@ -38,7 +38,11 @@ class Figure(BaseModel):
 
 
 class Card(BaseModel):
-    """What a checkpoint is, how it was made, and what was measured on it."""
+    """What a checkpoint is, how it was made, and what was measured on it.
+
+    ``started_from`` is the hash of the weights it began with, if these were not random, and
+    ``updates_before`` tells how those were trained, run by run: "mdlm 7000 x 128".
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     schema_name: Literal["pgm_lite.checkpoint/1"] = SCHEMA
@@ -66,6 +70,7 @@ class Card(BaseModel):
     commit: str
     recipe: dict[str, float]
     started_from: str = ""
+    updates_before: tuple[str, ...] = ()
     figures: dict[str, Figure] = {}
 
     @property

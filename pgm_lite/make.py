@@ -68,7 +68,7 @@ def make(
     """
     network = build(family, shape_for(dataset, recipe, family), seed=seed)
     objective = objective_of(network, family)
-    started_from = "" if start_from is None else inherit(network, out, start_from)
+    earlier = None if start_from is None else inherit(network, out, start_from)
     if frozen:
         freeze(network)
     done = None
@@ -103,14 +103,15 @@ def make(
         hardware=hardware(),
         commit=commit(),
         recipe={key: float(value) for key, value in asdict(recipe).items()},
-        started_from=started_from,
+        started_from=earlier.weights_sha256 if earlier else "",
+        updates_before=lineage(earlier) if earlier else (),
         figures=measure(network, dataset, rows=held_out),
     )
     checkpoints.save_card(card, out / f"{name}.json")
 
 
-def inherit(network: Model, folder: Path, name: str) -> str:
-    """Take over the weights of a checkpoint; returns their hash.
+def inherit(network: Model, folder: Path, name: str) -> Card:
+    """Take over the weights of a checkpoint; returns its card.
 
     A checkpoint of the same family has to have the same sizes. Prime and self-speculative models
     can also start from an MDLM of the same width, heads and data: they take its weights as far as
@@ -131,7 +132,12 @@ def inherit(network: Model, folder: Path, name: str) -> str:
         key: value for key, value in found.items() if key in own and own[key].shape == value.shape
     }
     network.load_state_dict(own | same)
-    return card.weights_sha256
+    return card
+
+
+def lineage(card: Card) -> tuple[str, ...]:
+    """Every run that made these weights, in order."""
+    return (*card.updates_before, f"{card.family} {card.steps} x {card.batch}")
 
 
 def freeze(network: Model) -> None:
@@ -170,15 +176,16 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit the code was at, marked where the tree had changes; empty outside a clone."""
-    here = Path(__file__).parent
+    """The commit the code was at, marked where the code had changes; empty outside a clone."""
     try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        head = git("rev-parse", "--short=12", "HEAD")
+        return f"{head}-dirty" if git("status", "--porcelain", ".") else head
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def git(*words: str) -> str:
+    """What git answers, asked in the folder of the library."""
+    here = Path(__file__).parent
+    done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

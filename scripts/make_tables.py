@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pgm_lite.catalog import CHECKPOINTS, card, checkpoint_names
+from pgm_lite.checkpoints import Card
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,11 +35,18 @@ def checkpoints() -> str:
                 shown = f"{value / math.log(2):.3f} ± {error / math.log(2):.3f} bits a character"
         exact = "" if label.startswith("test bound") else " (exact)"
         lines.append(
-            f"| `{name}` | {its.parameters / 1e6:.2f} M | {its.steps} x {its.batch} | "
+            f"| `{name}` | {its.parameters / 1e6:.2f} M | {updates(its)} | "
             f"{its.seconds / 60:.0f} | {'' if exact else '<= '}{shown}{exact} |"
         )
     size = sum(path.stat().st_size for path in CHECKPOINTS.glob("*/*.safetensors"))
     return "\n".join([*lines, "", f"All of them together weigh {size / 1e6:.0f} MB (float16)."])
+
+
+def updates(its: Card) -> str:
+    """How it was trained, runs it started from included."""
+    own = f"{its.steps} x {its.batch}"
+    before = [run.removeprefix(f"{its.family} ") for run in its.updates_before]
+    return " + ".join([*before, own])
 
 
 def bench(path: Path) -> str:

@@ -1,6 +1,6 @@
 // The canvas of one trace: a grid of pixels, a board of symbols, or flowing text; redrawn by difference.
-import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, stateAt, symbolOf } from "./state.js";
-import { mixOf, possibleOf } from "./digits.js";
+import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, drafts, stateAt, symbolOf } from "./state.js";
+import { inkOn, mixOf, possibleOf } from "./digits.js";
 import { h } from "./dom.js";
 
 const LONGEST_WORD = 16;
@@ -13,6 +13,9 @@ export function styleOf(trace) {
   return trace.layout.palette ? "pixels" : "board";
 }
 
+// A symbol where a blank would be overlooked.
+const printed = (trace, token) => (trace.vocab[token] === " " ? "␣" : symbolOf(trace, token));
+
 export class Canvas {
   constructor(trace, onPoint) {
     this.trace = trace;
@@ -21,8 +24,8 @@ export class Canvas {
     this.cells = Array.from({ length: trace.seq_len }, (_, i) =>
       h("span", { role: "gridcell", tabindex: i ? -1 : 0, "data-i": i }));
     this.drawn = new Array(trace.seq_len).fill("");
-    const roomy = trace.groups || trace.digits || trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"));
-    this.element = h("div", { class: `canvas ${this.style}${roomy ? " roomy" : ""}`, role: "grid", "aria-label": "the sequence" });
+    const room = trace.groups || trace.digits ? " roomy" : trace.steps.some(drafts) ? " airy" : "";
+    this.element = h("div", { class: `canvas ${this.style}${room}`, role: "grid", "aria-label": "the sequence" });
     this.element.style.setProperty("--columns", this.columns);
     if (this.style === "text") this.layText(); else this.layGrid();
     this.listen(onPoint);
@@ -112,9 +115,10 @@ export class Canvas {
       cell.replaceChildren();
       if (this.style === "pixels") {
         cell.style.backgroundColor = mark === DRAFT ? "" : colour;
+        cell.style.color = half && colour ? inkOn(colour) : "";
         cell.style.setProperty("--drafted", mark === DRAFT ? colour : "transparent");
       } else if (possible.length) cell.append(this.possibilities(possible));
-      else cell.textContent = shown ? symbolOf(trace, token) : "░";
+      else cell.textContent = !shown ? "░" : mark === DRAFT || mark === REDRAWN ? printed(trace, token) : symbolOf(trace, token);
       if (mark === REDRAWN) cell.append(this.struck(state.verdicts.get(i)));
       if (half) cell.append(this.bars(parts));
       cell.setAttribute("aria-label", this.nameOf(i, state));
@@ -123,19 +127,20 @@ export class Canvas {
 
   // What a half-known token can still be: pencil marks on a board, a few letters or their number in a text.
   possibilities(tokens) {
-    const { vocab } = this.trace, printed = token => (vocab[token] === " " ? "␣" : vocab[token]);
+    const { trace } = this, { vocab } = trace;
     if (this.style === "board" && vocab.length <= MOST_MARKS) {
-      const side = Math.ceil(Math.sqrt(vocab.length)), marks = vocab.map((_, token) => h("i", {}, tokens.includes(token) ? printed(token) : ""));
+      const side = Math.ceil(Math.sqrt(vocab.length)), marks = vocab.map((_, token) => h("i", {}, tokens.includes(token) ? printed(trace, token) : ""));
       return h("span", { class: "pencil", style: `--side:${side}`, "aria-hidden": "true" }, ...marks);
     }
-    const few = tokens.length <= MOST_LETTERS, words = few ? tokens.map(token => h("i", {}, printed(token))) : [String(tokens.length)];
-    return h("span", { class: few ? "maybe" : "many", style: `--side:${few ? Math.ceil(Math.sqrt(tokens.length)) : 1}`, "aria-hidden": "true" }, ...words);
+    const few = tokens.length <= MOST_LETTERS, letters = few ? tokens.map(token => h("i", {}, printed(trace, token))) : [];
+    const side = Math.ceil(Math.sqrt(tokens.length));
+    return h("span", { class: few ? "maybe" : "maybe many", style: `--side:${side}`, "data-count": tokens.length, "aria-hidden": "true" }, ...letters);
   }
 
   // The draft that was refused, beside the token drawn instead.
   struck(verdict) {
     const colour = this.trace.layout.palette?.[verdict?.token];
-    const chip = h("span", { class: "struck", "aria-hidden": "true" }, this.style === "pixels" ? "" : symbolOf(this.trace, verdict?.token));
+    const chip = h("span", { class: "struck", "aria-hidden": "true" }, this.style === "pixels" ? "" : printed(this.trace, verdict?.token));
     if (colour && this.style === "pixels") chip.style.backgroundColor = colour;
     return chip;
   }

@@ -24,6 +24,12 @@ export function possibleOf(trace, parts) {
 const toLight = byte => (byte <= 10.31475 ? byte / 3294.6 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
 const toByte = light => Math.round(255 * (light <= 0.0031308 ? 12.92 * light : 1.055 * light ** (1 / 2.4) - 0.055));
 
+/** Black or white, whichever is easier to see on a colour. */
+export function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map(at => toLight(parseInt(colour.slice(at, at + 2), 16)));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#FFF";
+}
+
 /** The mean of colours "#rrggbb" in linear light: how a fine pattern of them looks from afar. */
 export function mixOf(colours) {
   const mean = at => colours.reduce((sum, colour) => sum + toLight(parseInt(colour.slice(at, at + 2), 16)), 0) / colours.length;

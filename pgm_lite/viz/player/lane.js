@@ -2,7 +2,7 @@
 import { billAt, clockOf, costOf, knownCount, stateAt, stepAt, textOf } from "./state.js";
 import { Canvas, styleOf } from "./canvas.js";
 import { Network } from "./network.js";
-import { captionOf, tallyAt } from "./tally.js";
+import { captionOf, tallyAt, whyOf } from "./tally.js";
 import { storyOf } from "./story.js";
 import { amount, count, familyOf, h, knobsOf, plural, readsOf, seconds, short, times } from "./dom.js";
 
@@ -32,6 +32,7 @@ export class Lane {
     this.network.led.addEventListener("pointerover", event => event.target.dataset.i && onPoint(Number(event.target.dataset.i), "hover"));
     this.network.led.addEventListener("pointerleave", () => onPoint(null, "hover"));
     this.caption = h("p", { class: "caption" });
+    this.why = h("p", { class: "why", hidden: !tallyAt(trace, trace.steps.length).drafts });
     this.story = h("p", { class: "story" });
     this.plain = h("pre", { class: "plain", tabindex: 0, role: "region", "aria-label": `${name} as text`, hidden: true });
     this.done = h("p", { class: "done later" }, "Done", h("span"));
@@ -41,7 +42,7 @@ export class Lane {
         h("div", { class: "title" }, h("p", { class: "name" }, h("b", {}, name), " ", h("span", {}, family)), ...(race ? [this.done] : [])),
         h("p", { class: "reads" }, readsOf(trace))),
       h("div", { class: "stage" }, h("div", { class: "sheet" }, this.canvas.element, this.plain), this.network.element,
-        h("div", { class: "words" }, this.caption), h("div", { class: "cost" }, this.ledger(), this.story)),
+        h("div", { class: "words" }, this.caption, this.why), h("div", { class: "cost" }, this.ledger(), this.story)),
       h("p", { class: "knobs" }, knobsOf(trace)));
   }
 
@@ -73,6 +74,7 @@ export class Lane {
     this.canvas.draw(this.state, over);
     this.network.draw(k, over);
     this.caption.textContent = k ? captionOf(this.trace, k) : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
+    this.why.replaceChildren(...whyOf(this.trace, k));
     for (const { say, at, value, bar, full } of this.rows) {
       value.textContent = say(k);
       bar.style.width = `${(100 * at(k)) / full}%`;

@@ -1,30 +1,29 @@
 // The story of one position: what is known of it, since when, how likely it was, or what it can still be.
 import { ASKED, DRAFT, GIVEN, MASKED, REJECTED, REOPENED, costOf, rolesAt } from "./state.js";
 import { possibleOf } from "./digits.js";
-import { tokenOf, verdictIn } from "./tally.js";
-import { chance, count, h } from "./dom.js";
+import { named, verdictIn } from "./tally.js";
+import { chance, count } from "./dom.js";
 
 /** The story of position i as a lane shows it now: sentences, and swatches where tokens are colours. */
 export function storyOf({ trace, state, k, over }, i) {
   const { columns, kind } = trace.layout;
   const place = kind === "grid" ? `Row ${Math.floor(i / columns) + 1}, column ${(i % columns) + 1}: ` : `Position ${i + 1}: `;
-  const swatch = token => swatchOf(trace, token), token = state.tokens[i];
-  const named = each => [...swatch(each), tokenOf(trace, each)];
-  if (state.mark[i] === GIVEN) return [place, ...named(token), ", given from the start."];
-  if (state.mark[i] === DRAFT) return [place, ...named(token), ` is a draft, not checked yet. The draft law gave it ${chance(state.prob[i])}.`];
-  if (state.mark[i] === REJECTED) return [place, "the draft ", ...named(token), ` was refused: ${verdictIn(state.verdicts.get(i))}.`];
-  if (state.known[i]) return [place, ...named(token), ...written(trace, state, i, named)];
+  const token = state.tokens[i], say = each => named(trace, each);
+  if (state.mark[i] === GIVEN) return [place, ...say(token), ", given from the start."];
+  if (state.mark[i] === DRAFT) return [place, ...say(token), ` is a draft, not checked yet. The draft law gave it ${chance(state.prob[i])}.`];
+  if (state.mark[i] === REJECTED) return [place, "the draft ", ...say(token), ` was refused: ${verdictIn(state.verdicts.get(i))}.`];
+  if (state.known[i]) return [place, ...say(token), ...written(trace, state, i, say)];
   const parts = state.digits.get(i);
-  if (parts && trace.digits) return [place, ...halfKnown(trace, parts, named)];
+  if (parts && trace.digits) return [place, ...halfKnown(trace, parts, say)];
   return [place, unknown(trace, state, over ? 0 : k, i)];
 }
 
-function written(trace, state, i, named) {
+function written(trace, state, i, say) {
   const born = state.born[i], verdict = state.verdicts.get(i), drawn = Number.isFinite(state.prob[i]) ? state.prob[i] : null;
   if (verdict?.kept) return [`, written at step ${born}: a draft that was kept. Its ${verdictIn(verdict)}.`];
   if (verdict) {
-    return [`, written at step ${born}. The draft `, ...named(verdict.token), ` was refused: ${verdictIn(verdict)}. `,
-      ...named(state.tokens[i]), ` was drawn instead${drawn === null ? "" : `; the target law gave it ${chance(drawn)}`}.`];
+    return [`, written at step ${born}. The draft `, ...say(verdict.token), ` was refused: ${verdictIn(verdict)}. `,
+      ...say(state.tokens[i]), ` was drawn instead${drawn === null ? "" : `; the target law gave it ${chance(drawn)}`}.`];
   }
   if (trace.digits) return [`, whole since step ${born}${drawn === null ? "" : `; the digits revealed then had probability ${chance(drawn)}`}.`];
   const entropy = entropyOf(trace, born, i), { encoder_positions: enc, decoder_positions: dec } = costOf(trace, born);
@@ -32,10 +31,10 @@ function written(trace, state, i, named) {
   return [`, written at step ${born}${drawn === null ? "" : ` with probability ${chance(drawn)}`}${doubt}. ${count(enc + dec)} positions went through the network for it.`];
 }
 
-function halfKnown(trace, parts, named) {
+function halfKnown(trace, parts, say) {
   const tokens = possibleOf(trace, parts), found = parts.filter(part => part !== null).length;
   const digits = parts.map(part => part ?? "_").join(" ");
-  const list = tokens.flatMap((token, at) => [at ? ", " : "", ...named(token)]);
+  const list = tokens.flatMap((token, at) => [at ? ", " : "", ...say(token)]);
   return [`${found} of ${parts.length} digits known (${digits}), so ${count(tokens.length)} of ${count(trace.vocab.length)} are still possible: `, ...list, "."];
 }
 
@@ -45,14 +44,6 @@ function unknown(trace, state, k, i) {
   if (role === ASKED) return `asked for at this step${entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`}, but not written.`;
   if (role === MASKED) return "unknown, yet it goes through the network, as [MASK].";
   return trace.model?.reads === "known" && !trace.digits ? "unknown; for the network it does not exist." : "unknown.";
-}
-
-function swatchOf(trace, token) {
-  const colour = trace.layout.palette?.[token];
-  if (!colour) return [];
-  const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.backgroundColor = colour;
-  return [swatch];
 }
 
 function entropyOf(trace, k, i) {

@@ -1,6 +1,6 @@
 // What became of drafts and which steps were idle, as numbers and as the caption of a step.
 import { drafts, isIdle, judges, stateAt, symbolOf } from "./state.js";
-import { chance, count, plural } from "./dom.js";
+import { chance, count, h, plural } from "./dom.js";
 
 const tallies = new WeakMap();
 
@@ -46,6 +46,15 @@ export function tokenOf(trace, token) {
   return symbol === " " ? "a space" : `“${symbol}”`;
 }
 
+/** The same with a swatch where tokens are colours, as pieces of a sentence. */
+export function named(trace, token) {
+  const colour = trace.layout.palette?.[token];
+  if (!colour) return [tokenOf(trace, token)];
+  const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
+  swatch.style.backgroundColor = colour;
+  return [swatch, tokenOf(trace, token)];
+}
+
 /** "draft law 0.62, target 0.11, so kept with chance 0.18". */
 export const verdictIn = ({ p, q }) => `draft law ${chance(p)}, target ${chance(q)}, so kept with chance ${chance(p > 0 ? Math.min(1, q / p) : 1)}`;
 
@@ -57,7 +66,7 @@ export function captionOf(trace, k) {
   if (isIdle(step)) return `Step ${k}: idle. No digit came up, so nothing is asked and nothing is paid.`;
   const digits = step.events.filter(([, kind]) => kind === "digit").length, half = stateAt(trace, k).digits.size;
   const whole = step.events.filter(([, kind]) => kind === "write").length;
-  return `Step ${k}: ${plural(digits, "digit")} revealed. ${plural(whole, nounOf(trace))} became whole, ${count(half)} are half-known.`;
+  return `Step ${k}: ${plural(digits, "digit")} revealed. ${plural(whole, nounOf(trace))} became whole, ${count(half)} ${half === 1 ? "is" : "are"} half-known.`;
 }
 
 function speculated(trace, k, step, { pass, check }) {
@@ -72,9 +81,14 @@ function speculated(trace, k, step, { pass, check }) {
   const told = [`${count(kept)} of ${plural(before, "draft")} kept`];
   if (refused.length) told.push(`${count(refused.length)} refused and redrawn`);
   if (left) told.push(`${count(left)} ${rest}`);
-  const why = refused.slice(0, 1).map(([i, , token, p, q]) => {
-    const drawn = of("write").find(event => event[0] === i);
-    return ` Refused: ${tokenOf(trace, token)} (${verdictIn({ p, q })})${drawn ? `; drew ${tokenOf(trace, drawn[2])} instead` : ""}.`;
-  });
-  return `Pass ${pass}, check ${check}: ${told.join(", ")}.${why.join("")}`;
+  return `Pass ${pass}, check ${check}: ${told.join(", ")}.`;
+}
+
+/** Why a draft was refused at step k, for the first one that was. */
+export function whyOf(trace, k) {
+  const events = trace.steps[k - 1]?.events ?? [], refused = events.find(([, kind]) => kind === "reject");
+  if (!refused) return [];
+  const [i, , token, p, q] = refused, drawn = events.find(event => event[0] === i && event[1] === "write");
+  const instead = drawn ? [" Drawn instead: ", ...named(trace, drawn[2]), "."] : [];
+  return ["Refused: ", ...named(trace, token), `. Its ${verdictIn({ p, q })}.`, ...instead];
 }
