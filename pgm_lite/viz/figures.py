@@ -17,6 +17,9 @@ from pgm_lite.viz.record import Record, Traces, records, state, ticks
 CONFIG = {"displaylogo": False, "showSendToCloud": False}
 """What to hand to ``figure.show(config=...)``."""
 
+TEMPLATE = "pgm_lite"
+"""The name of our plotly template, registered when this module is imported."""
+
 _FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
@@ -135,7 +138,7 @@ def _figure(
         "title": {"text": title},
         "xaxis": x_axis,
         "yaxis": y_axis,
-        "template": "pgm_lite",
+        "template": TEMPLATE,
     }
     return go.Figure(data=data, layout=layout)
 
@@ -162,4 +165,4 @@ def _template() -> go.layout.Template:
     )
 
 
-pio.templates["pgm_lite"] = _template()
+pio.templates[TEMPLATE] = _template()

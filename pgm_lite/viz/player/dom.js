@@ -83,8 +83,8 @@ const READS = {
   cache: "One position a call; earlier ones are cached.",
 };
 export function readsOf(trace) {
-  if (trace.digits) return "A token becomes known digit by digit; half-known ones go in with the digits they have.";
-  if (trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"))) return "One pass drafts many tokens at once; cheap checks keep each or redraw it.";
+  if (trace.digits) return "Known digit by digit; half-known tokens go in as such.";
+  if (trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"))) return "Drafts many at once, then checks each: keep or redraw.";
   return READS[trace.model?.reads] ?? "";
 }
 

@@ -79,7 +79,7 @@ function speculated(trace, k, step, { pass, check }) {
   const next = trace.steps[k], again = !next || (drafts(next) && !judges(next)) || drafts(step);
   const left = before - kept - refused.length, rest = again ? "not reached and thrown away" : "still to check";
   const told = [`${count(kept)} of ${plural(before, "draft")} kept`];
-  if (refused.length) told.push(`${count(refused.length)} refused and redrawn`);
+  if (refused.length) told.push(`${count(refused.length)} refused${of("write").length ? " and redrawn" : ""}`);
   if (left) told.push(`${count(left)} ${rest}`);
   return `Pass ${pass}, check ${check}: ${told.join(", ")}.`;
 }

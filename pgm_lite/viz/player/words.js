@@ -55,7 +55,7 @@ function writes(step, inPlace) {
 }
 
 function halfIn(trace) {
-  const style = styleOf(trace), bars = "a filled bar is a known digit";
+  const style = styleOf(trace), bars = "solid ticks are known digits";
   if (style === "pixels") return `half-known: the mean of the colours still possible; ${bars}`;
   return `half-known: ${style === "board" ? "pencil marks of what is still possible" : "the letters still possible, or how many"}; ${bars}`;
 }
