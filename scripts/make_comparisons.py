@@ -1,0 +1,132 @@
+"""Measure self-speculation against MDLM, and Prime against MDLM, and draw both.
+
+    python scripts/make_comparisons.py [--samples N] [speculation | digits]
+
+Writes assets/figures/NAME.json (every row) and NAME.png; one process, contestants alternating.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from make_notebooks import draw
+
+from pgm_lite import catalog, evaluation
+from pgm_lite.evaluation import Way
+from pgm_lite.knobs import Value
+from pgm_lite.metrics import judge
+from pgm_lite.viz.comparison import quality_against_cost
+
+FIGURES = Path(__file__).parent.parent / "assets" / "figures"
+QUALITY = {"austen": "spelling", "faces": "frechet"}
+Row = dict[str, str]
+
+
+def main() -> None:
+    """Measure what was asked for, or all of it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", nargs="*", help="speculation, digits; all if left out")
+    parser.add_argument("--samples", type=int, default=128)
+    parser.add_argument("--drawn", action="store_true", help="only draw what was measured before")
+    given = parser.parse_args()
+    FIGURES.mkdir(exist_ok=True)
+    for what in given.what or ["speculation", "digits"]:
+        for name, rows, quality, title in (speculation if what == "speculation" else digits)(
+            given.samples, drawn=given.drawn
+        ):
+            keep(name, rows, quality, title)
+
+
+def keep(name: str, rows: list[Row], quality: str, title: str) -> None:
+    """Write the rows and the figure."""
+    file = FIGURES / f"{name}.json"
+    file.write_text(json.dumps(rows, indent=1) + "\n")
+    figure = quality_against_cost(rows, quality=quality, title=title)
+    picture = FIGURES / f"{name}.plotly.json"
+    picture.write_text(figure.to_json())
+    draw(picture)
+    shutil.move(picture.with_suffix(".png"), FIGURES / f"{name}.png")
+
+
+def measured(name: str) -> list[Row]:
+    """What was measured before."""
+    return json.loads((FIGURES / f"{name}.json").read_text())
+
+
+def speculation(count: int, *, drawn: bool) -> Iterator[tuple[str, list[Row], str, str]]:
+    """MDLM, the trunk alone and verified drafts at many budgets, on text and on faces."""
+    for dataset, quality in QUALITY.items():
+        name = f"speculation_{dataset}"
+        rows = measured(name) if drawn else list(speculated(dataset, count))
+        title = f"{dataset}: {quality} against cost, {rows[0]['samples']} samples"
+        yield name, rows, quality, title
+
+
+def speculated(dataset: str, count: int) -> Iterator[Row]:
+    """One row for each way and budget."""
+    for steps in (8, 12, 16, 24, 32, 48, 64, 96, 128):
+        blind: dict[str, Value] = {"steps": steps, "order": "random", "schedule": "cosine"}
+        plans = [
+            (f"{dataset}/mdlm", Way("unmask", "unmask", blind)),
+            (f"{dataset}/self_spec", Way("drafts only", "unmask", blind)),
+        ]
+        for loops in (1, 2, 4):
+            judged: dict[str, Value] = {"window": "cosine", "delta": 1 / steps, "loops": loops}
+            way = Way(f"verified, {loops} checks", "speculate", judged)
+            plans.append((f"{dataset}/self_spec", way))
+        for model, way in plans:
+            row = evaluation.judged(model, way, steps, count, 0)
+            yield row | speculation_figures(model, way, count)
+
+
+def speculation_figures(model: str, way: Way, count: int) -> Row:
+    """Trunk passes, verifying passes and the acceptance rate, means over samples."""
+    if way.sampler != "speculate":
+        return {}
+    trace = catalog.watch(model, sampler=way.sampler, settings=way.settings, batch=min(count, 32))
+    parts = [step.draft for step in trace.steps if step.draft is not None]
+    drafting = sum(float(part.drafted.any(1).double().mean()) for part in parts)
+    checks = sum(float(step.written.any(1).double().mean()) for step in trace.steps)
+    accepted = sum(int(part.accepted.sum()) for part in parts)
+    refused = sum(int(part.rejected.sum()) for part in parts)
+    drafted = sum(int(part.drafted.sum()) for part in parts)
+    return {
+        "trunk passes": f"{drafting:.1f}",
+        "checks": f"{checks:.1f}",
+        "acceptance": f"{accepted / (accepted + refused):.4f}",
+        "drafts never judged": f"{1 - (accepted + refused) / drafted:.4f}",
+    }
+
+
+def digits(count: int, *, drawn: bool) -> Iterator[tuple[str, list[Row], str, str]]:
+    """Prime against MDLM at equal steps of time on faces: quality, and idle steps by formula."""
+    name = "digits_faces"
+    rows = measured(name) if drawn else list(half_known(count))
+    yield name, rows, "frechet", f"faces: Fréchet distance against cost, {count} samples"
+
+
+def half_known(count: int) -> Iterator[Row]:
+    """One row for each model and number of steps."""
+    data = catalog.dataset("faces")
+    for steps in (16, 32, 64, 128):
+        for model, sampler in (("faces/mdlm", "ancestral"), ("faces/prime", "unmask_digits")):
+            trace = catalog.watch(model, sampler=sampler, settings={"steps": steps}, batch=count)
+            idle = sum(float((~step.queried.any(1)).double().mean()) for step in trace.steps)
+            report, cost = judge(data, trace.final.tokens), trace.cost
+            length = data.seq_len * catalog.card(model).digits
+            row = {"model": model, "sampling": sampler, "budget": str(steps)}
+            row |= {figure: f"{report[figure]:.4g}" for figure in report}
+            yield row | {
+                "samples": str(count),
+                "calls": f"{float(cost.calls.mean()):.2f}",
+                "GFLOP": f"{float(cost.flops.mean()) / 1e9:.3f}",
+                "seconds": f"{sum(trace.seconds) / count:.4f}",
+                "idle share": f"{idle / steps:.4f}",
+                "idle share by formula": f"{(1 - 1 / steps) ** length:.4f}",
+            }
+
+
+if __name__ == "__main__":
+    main()
