@@ -7,14 +7,22 @@ The contestants share width, total depth, data shape, schedule and random order:
 - ``PGM``: only known tokens enter the encoder, only chosen positions the decoder.
 
 Runs alternate, so that whatever else the machine does falls on all three; medians are compared.
+
+The two latencies are what a visitor waits for: one recorded generation, and the app's first page.
 """
 
 import platform
+import socket
 import statistics
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import cast
+from urllib.error import URLError
 
 import torch
 
@@ -148,6 +156,51 @@ def draw_everywhere(
 def cumulative(schedule: tuple[int, ...]) -> list[int]:
     """How many positions are written before each step."""
     return [sum(schedule[:index]) for index in range(len(schedule))]
+
+
+def waiting(task: Callable[[], object], runs: int) -> list[float]:
+    """The seconds ``task`` takes, ``runs`` times after one warm-up."""
+    if runs < 1:
+        raise ValueError(f"a benchmark needs at least one run; got {runs}")
+    seconds: list[float] = []
+    for _ in range(runs + 1):
+        began = time.perf_counter()
+        task()
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]
+
+
+def first_page(*command: str, folder: Path, patience: float = 120.0) -> None:
+    """Start the app in ``folder``, wait for the first byte of its page, and stop it again.
+
+    ``command`` starts it; ``--port`` and a free port are added.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    began = time.perf_counter()
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        [*command, "--port", str(port)], cwd=folder, stdout=quiet, stderr=quiet
+    ) as server:
+        try:
+            while server.poll() is None and time.perf_counter() - began < patience:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+                        page.read(1)
+                    return
+                except URLError:
+                    time.sleep(0.02)
+        finally:
+            server.kill()
+    raise ValueError(
+        f"{' '.join(command)} in {folder} showed no page within {patience:g} s; run it by hand to "
+        "see why"
+    )
+
+
+APP = (sys.executable, "-m", "app", "--no-browser")
+"""How the app is started."""
 
 
 def report(setting: Setting, results: list[Result]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -187,12 +188,16 @@ def bench(
     runs: Annotated[int, typer.Option(help="timed runs of each contestant")] = 5,
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     quick: Annotated[bool, typer.Option(help="only the first, smaller setting")] = False,
+    latency: Annotated[bool, typer.Option(help="what a visitor waits for instead")] = False,
     json: Annotated[Path | None, typer.Option(help="also write the figures here")] = None,
 ) -> None:
     """Time PGM against MDLM and gather-first MDLM: one process, alternating runs, medians."""
     from pgm_lite import bench, make
 
     make.use_threads(threads)
+    if latency:
+        save(json, latencies(runs))
+        return
     reports: list[dict[str, object]] = []
     for setting in bench.SETTINGS[: 1 if quick else None]:
         with console.status(f"timing {setting}"):
@@ -211,6 +216,28 @@ def bench(
         console.print(as_table(str(setting), rows))
         reports.append(bench.report(setting, results))
     save(json, reports)
+
+
+def latencies(runs: int) -> dict[str, object]:
+    """Time one recorded generation and the start of the app, and print both."""
+    from pgm_lite import bench, catalog
+
+    def trace() -> str:
+        return catalog.watch("faces/pgm", settings={"steps": 32}).to_json()
+
+    def page() -> None:
+        bench.first_page(*bench.APP, folder=HERE)
+
+    seconds = {
+        "a trace of faces/pgm, 32 steps, as JSON": bench.waiting(trace, runs),
+        "the app, from start to the first byte of its page": bench.waiting(page, runs),
+    }
+    rows = [
+        {"until": name, "median s": f"{median(times):.2f}", "slowest s": f"{max(times):.2f}"}
+        for name, times in seconds.items()
+    ]
+    console.print(as_table(f"Latency, {runs} runs after one warm-up", rows))
+    return {"machine": bench.machine(), "seconds": seconds}
 
 
 def as_table(title: str, rows: list[dict[str, str]]) -> Table:

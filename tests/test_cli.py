@@ -10,7 +10,7 @@ from rich.text import Text
 from shelf import put
 from typer.testing import CliRunner
 
-from pgm_lite import catalog, cli
+from pgm_lite import bench, catalog, cli
 from pgm_lite.core import Layout
 from pgm_lite.trace import Trace
 
@@ -118,6 +118,36 @@ def test_a_trace_names_the_steps_that_ran(tmp_path: Path) -> None:
     output("sample", "shidoku/pgm", "--steps", "40", "--prompt", "123", "--json", str(trace))
     read = Trace.from_json(trace.read_text(encoding="utf-8"))
     assert read.header.knobs["steps"] == len(read.steps) == 16 - 3
+
+
+PAGE = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"page")
+
+HTTPServer(("127.0.0.1", int(sys.argv[2])), Page).serve_forever()
+"""
+
+
+def test_latencies_are_printed_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is a stand-in's: starting the app takes too long here."""
+    monkeypatch.setattr(bench, "APP", (sys.executable, "-c", PAGE))
+    saved = tmp_path / "latency.json"
+    text = output("bench", "--latency", "--runs", "2", "--json", str(saved))
+    assert "a trace of faces/pgm" in text
+    times = json.loads(saved.read_text(encoding="utf-8"))["seconds"].values()
+    assert [len(each) for each in times] == [2, 2]
+    assert all(0 < second < 60 for each in times for second in each)
+
+
+def test_an_app_that_ends_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"showed no page within 120 s"):
+        bench.first_page(sys.executable, "-c", "", folder=tmp_path)
 
 
 def test_sequences_for_the_terminal() -> None:
