@@ -10,7 +10,7 @@ from pgm_lite import datasets
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP
-from pgm_lite.models import AR, MDLM, PGM, Prime
+from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
 from pgm_lite.net import Shape
 from pgm_lite.oracle import HalfKnown, Sequential, Support
 from pgm_lite.orders import (
@@ -23,11 +23,13 @@ from pgm_lite.orders import (
     margin,
     random_order,
 )
-from pgm_lite.protocols import DigitConditional
-from pgm_lite.samplers import ancestral, autoregress, unmask, unmask_digits
+from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
 from pgm_lite.schedules import cosine, one_by_one, uniform
+from pgm_lite.two_models import TwoModels
+from pgm_lite.windows import Window, constant_window, cosine_window, linear_window
 
-Model = Conditional | NextToken | DigitConditional
+Model = Conditional | NextToken | DigitConditional | DraftVerify
 Runner = Callable[[Model, Canvas, torch.Generator], Iterator[Step]]
 
 
@@ -115,6 +117,30 @@ DIGITS = (
         3,
     ),
 )
+DRAFTS = (
+    Subject("two laws", lambda: TwoModels(dirichlet(3, 3), dirichlet(3, 3, seed=7)), 1, 3, 3),
+    Subject("the same law twice", lambda: TwoModels(markov(5, 2), markov(5, 2)), 1, 5, 2),
+    Subject("shidoku twice", lambda: TwoModels(shidoku(), shidoku()), 4, 4, 4),
+    Subject(
+        "PGM judged by MDLM", lambda: TwoModels(stirred(PGM, LINE), stirred(MDLM, LINE)), 1, 5, 3
+    ),
+    Subject("SSMD line", lambda: stirred(SelfSpec, replace(LINE, causal=1)), 1, 5, 3),
+    Subject("SSMD grid", lambda: stirred(SelfSpec, replace(SQUARE, causal=1)), 4, 4, 4),
+    Subject(
+        "SSMD tempered",
+        lambda: Tempered(stirred(SelfSpec, replace(LINE, causal=1)), 0.7),
+        1,
+        5,
+        3,
+    ),
+)
+WINDOWS: dict[str, Callable[[int], Window]] = {
+    "windows of 1": lambda n: constant_window(1),
+    "windows of 3": lambda n: constant_window(3),
+    "one window": lambda n: constant_window(n),
+    "linear windows": lambda n: linear_window(0.5),
+    "cosine windows": lambda n: cosine_window(n, 0.3),
+}
 
 SCHEDULES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "in one step": lambda n: uniform(n, 1) if n else (),
@@ -187,6 +213,23 @@ def digitwise(subject: Subject, steps: int, reveal: str) -> Case:
     )
 
 
+def speculation(subject: Subject, window: str, loops: int, redraw: bool) -> Case:
+    """A case of ``speculate``."""
+    again = ", redrawn" if redraw else ""
+    return Case(
+        subject,
+        f"{window} in {loops} loops{again}",
+        lambda model, canvas, rng: speculate(
+            model,
+            canvas,
+            window=WINDOWS[window](subject.seq_len),
+            loops=loops,
+            rng=rng,
+            redraw=redraw,
+        ),
+    )
+
+
 def cases() -> list[Case]:
     """Every sampler on every model it applies to, in every combination of its choices."""
     found: list[Case] = []
@@ -202,6 +245,13 @@ def cases() -> list[Case]:
         found.extend(digitwise(subject, steps, "joint") for steps in (1, 6, 40))
         if subject.vocab_size in (2, 4):
             found.extend(digitwise(subject, steps, "factorised") for steps in (1, 6))
+    for subject in DRAFTS:
+        found.extend(
+            speculation(subject, window, loops, redraw=False)
+            for window in WINDOWS
+            for loops in (1, 20)
+        )
+        found.append(speculation(subject, "windows of 3", 3, redraw=True))
     found.extend(
         Case(
             subject,
