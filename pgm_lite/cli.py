@@ -45,6 +45,7 @@ def train(
     preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
+    rate: Annotated[float, typer.Option(help="times the preset's learning rates")] = 1.0,
     seed: Annotated[int, typer.Option(help="of data order, masks and initial weights")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="needs a C++ compiler")] = False,
@@ -66,6 +67,8 @@ def train(
         steps=recipe.steps if steps is None else steps,
         batch=recipe.batch if batch is None else batch,
         digits=recipe.digits if digits is None else digits,
+        matrix_rate=recipe.matrix_rate * rate,
+        vector_rate=recipe.vector_rate * rate,
     )
     make.use_threads(threads)
     data = datasets.load(dataset)

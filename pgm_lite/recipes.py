@@ -33,6 +33,11 @@ class Recipe:
                 f"a recipe needs steps >= 1, batch >= 1 and warmup >= 0; got steps={self.steps}, "
                 f"batch={self.batch}, warmup={self.warmup}"
             )
+        if not (0 < self.matrix_rate < 1 and 0 < self.vector_rate < 1):
+            raise ValueError(
+                f"learning rates lie between 0 and 1; got {self.matrix_rate} for the matrices and "
+                f"{self.vector_rate} for the rest"
+            )
 
 
 PRESETS: dict[str, dict[str, Recipe]] = {
