@@ -5,6 +5,7 @@ stay at least 15 CIEDE2000 apart under normal vision and three simulated deficie
 holds them to it. Colour never stands alone: each state has a glyph or a border as well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -58,6 +59,24 @@ SEQUENTIAL = "Cividis"
 
 QUALITATIVE = ("#0072B2", "#E69F00", "#882255", "#7A2E00", "#56B4E9", "#000000")
 """The colours of curves, in the order in which they are handed out."""
+
+
+def mix(colours: Sequence[str]) -> str:
+    """The mean of colours "#rrggbb" in linear light: how a fine pattern of them looks from afar."""
+    means = (
+        sum(_light(int(colour[at : at + 2], 16)) for colour in colours) / len(colours)
+        for at in (1, 3, 5)
+    )
+    return "#" + "".join(f"{_byte(mean):02x}" for mean in means)
+
+
+def _light(byte: int) -> float:
+    return byte / 3294.6 if byte <= 10 else ((byte / 255 + 0.055) / 1.055) ** 2.4
+
+
+def _byte(light: float) -> int:
+    srgb = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+    return int(255 * srgb + 0.5)
 
 
 def css_variables() -> str:

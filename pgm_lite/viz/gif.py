@@ -6,14 +6,17 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pgm_lite.viz.colour import LIGHT, NETWORK
+from pgm_lite.viz.colour import LIGHT, NETWORK, mix
 from pgm_lite.viz.record import (
     Clock,
     Record,
     Role,
     Traces,
     check_clock,
+    drafts,
+    possible,
     records,
+    refused,
     roles,
     state,
     ticks,
@@ -95,46 +98,102 @@ def _frame(lanes: list[_Lane], time: float) -> Image.Image:
 def _words(draw: ImageDraw.ImageDraw, lane: _Lane, left: int, k: int, over: bool) -> None:
     ink, muted = LIGHT["surface"].text, LIGHT["muted"].text
     positions, right = ticks(lane.record, "positions"), left + _SIDE + _GAP
-    now = 0 if over or k == 0 else round(positions[k] - positions[k - 1])
+    now, n = 0 if over or k == 0 else round(positions[k] - positions[k - 1]), lane.record["seq_len"]
     known = sum(state(lane.record, k)[1])
     draw.text((left, 10), lane.name, ink, _font(24))
     draw.text((left, 40), f"step {k} of {len(lane.record['steps'])}", muted, _font(15))
-    draw.text((right, 10), f"{now} of {lane.record['seq_len']}", ink, _font(24))
-    draw.text((right, 40), "positions through the network", muted, _font(15))
+    draw.text((right, 10), f"{now} of {n}" if now <= n else f"{now}", ink, _font(24))
+    through = "positions through the network" if now <= n else f"positions, the sequence has {n}"
+    draw.text((right, 40), through, muted, _font(15))
     foot = _HEAD + _SIDE + 10
-    done = "done" if known == lane.record["seq_len"] else f"{known} tokens known"
+    done = "done" if known == n else f"{known} tokens known"
     draw.text((left, foot), done, ink, _font(16))
     draw.text((right, foot), f"{positions[k]:,.0f} positions so far", ink, _font(16))
 
 
 def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> None:
     tokens, known = state(record, k)
+    half, drafted, struck = possible(record, k), drafts(record, k), refused(record, k)
     events = record["steps"][k - 1]["events"] if k else []
     written = {position for position, kind, *_ in events if kind in ("write", "accept")}
     palette: list[str] | None = record["layout"].get("palette")
-    for i, (x, y, size) in enumerate(_places(record, left)):
+    places = _places(record, left)
+    for i, (x, y, size) in enumerate(places):
         box = (x, y, x + size - 1, y + size - 1)
         new = i in written
-        if not known[i]:
+        if known[i] and palette:
+            draw.rectangle(box, palette[tokens[i]])
+        elif known[i]:
+            _symbol(draw, box, "new" if new else "soft", record["vocab"][tokens[i]])
+        elif i in drafted:
+            _draft(draw, box, record, drafted[i])
+        elif i in half and palette:
+            draw.rectangle(box, mix([palette[token] for token in half[i]]))
+        elif i in half:
+            letters = " ".join(record["vocab"][token] for token in half[i])
+            fits = size > 40 and len(letters) < 6
+            _symbol(draw, box, "soft", letters if fits else str(len(half[i])), 0.4)
+        else:
             draw.rectangle(box, LIGHT["unknown"].fill)
             draw.point((x + size // 2, y + size // 2), LIGHT["muted"].text)
-        elif palette:
-            draw.rectangle(box, palette[tokens[i]])
-        else:
-            draw.rectangle(box, LIGHT["new" if new else "soft"].fill)
-            symbol = record["vocab"][tokens[i]]
-            centre = (x + size / 2, y + size / 2)
-            draw.text(
-                centre,
-                symbol,
-                LIGHT["surface"].text,
-                _font(max(9, round(size * 0.7))),
-                anchor="mm",
-            )
         if new:
             draw.rectangle(box, outline="#000000", width=max(1, size // 9))
             inner = (box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1)
             draw.rectangle(inner, outline=LIGHT["new"].fill, width=max(1, size // 9))
+        if i in struck:
+            corner = [(x, y), (x + size // 2, y), (x, y + size // 2)]
+            draw.polygon(corner, LIGHT["rejected"].fill, LIGHT["surface"].fill)
+    if _boxed(record):
+        _box_lines(draw, record, places)
+
+
+def _symbol(
+    draw: ImageDraw.ImageDraw,
+    box: tuple[int, int, int, int],
+    ink: str,
+    symbol: str,
+    share: float = 0.7,
+) -> None:
+    size = box[2] - box[0] + 1
+    draw.rectangle(box, LIGHT[ink].fill)
+    centre = (box[0] + size / 2, box[1] + size / 2)
+    font = _font(max(9, round(size * share)))
+    draw.text(centre, symbol, LIGHT[ink].text, font, anchor="mm")
+
+
+def _draft(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], record: Record, token: int
+) -> None:
+    """A draft is smaller than what is known: a square in its cell, or a letter on the draft's colour."""
+    palette: list[str] | None = record["layout"].get("palette")
+    draw.rectangle(box, LIGHT["unknown"].fill)
+    inset = max(1, (box[2] - box[0]) // (4 if palette else 9))
+    inner = (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset)
+    if palette:
+        draw.rectangle(inner, palette[token])
+    else:
+        _symbol(draw, inner, "draft", record["vocab"][token])
+
+
+def _boxed(record: Record) -> bool:
+    layout = record["layout"]
+    side = round(layout["columns"] ** 0.5)
+    square = layout["rows"] == layout["columns"] == side**2
+    return layout["kind"] == "grid" and square and side > 1 and not layout.get("palette")
+
+
+def _box_lines(
+    draw: ImageDraw.ImageDraw, record: Record, places: list[tuple[int, int, int]]
+) -> None:
+    """The lines between the boxes of a sudoku, and thin ones between its cells."""
+    (left, top, size), columns = places[0], record["layout"]["columns"]
+    side, end = round(columns**0.5), size * columns
+    for line in range(columns + 1):
+        thick = line % side == 0
+        ink, width = LIGHT["surface"].text if thick else LIGHT["unknown"].fill, 3 if thick else 1
+        at = min(size * line, end - 1)
+        draw.line((left + at, top, left + at, top + end - 1), ink, width)
+        draw.line((left, top + at, left + end - 1, top + at), ink, width)
 
 
 def _panel(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> None:
@@ -153,6 +212,9 @@ def _light(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], role: Role
             draw.rectangle(box, outline=NETWORK["read"].fill)
         case "read":
             draw.rectangle(box, NETWORK["read"].fill)
+        case "partly":
+            draw.rectangle(box, NETWORK["masked"].fill)
+            draw.rectangle((box[0], box[1], x, box[3]), NETWORK["read"].fill)
         case "asked":
             draw.rectangle(box, NETWORK["asked"].fill)
             draw.rectangle(

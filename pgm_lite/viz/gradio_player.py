@@ -4,17 +4,23 @@ The value is the text of ``payload_json``: a nested value would cost Gradio seco
 static template keeps the tokens of a trace from being read as markup.
 """
 
+import json
+
 import gradio as gr
 
 from pgm_lite.viz.module import player_module
 
+# The module is part of the script: an update that arrives before the player is mounted
+# replaces the properties it was given.
 _SHIM = """
 (async () => {
-  const url = URL.createObjectURL(new Blob([props.esm], { type: "text/javascript" }));
+  const given = GIVEN;
+  const url = URL.createObjectURL(new Blob([given.esm], { type: "text/javascript" }));
   const widget = (await import(url)).default;
   URL.revokeObjectURL(url);
   const parse = text => { try { return text ? JSON.parse(text) : null; } catch { return {}; } };
-  const state = { trace: parse(props.value), step: null, autoplay: Boolean(props.autoplay) };
+  const moving = () => Boolean(props.autoplay ?? given.autoplay);
+  const state = { trace: parse(props.value), step: null, autoplay: moving() };
   const listeners = {};
   const model = {
     get: name => state[name],
@@ -29,7 +35,7 @@ _SHIM = """
   watch("value", () => {
     state.trace = parse(props.value);
     state.step = null;
-    state.autoplay = Boolean(props.autoplay);
+    state.autoplay = moving();
     (listeners["change:trace"] || []).forEach(run => run());
   });
 })()
@@ -50,6 +56,7 @@ def player(
     ``autoplay`` starts each new trace by itself, unless the visitor asked for reduced motion.
     A function and no subclass, because Gradio writes a stub file beside every subclass.
     """
+    given = json.dumps({"esm": player_module(), "autoplay": autoplay})
     return gr.HTML(
         value=value,
         label=label,
@@ -57,8 +64,7 @@ def player(
         visible=visible,
         render=render,
         html_template="<div class='pgm-player'></div>",
-        js_on_load=_SHIM,
+        js_on_load=_SHIM.replace("GIVEN", given),
         apply_default_css=False,
-        esm=player_module(),
         autoplay=autoplay,
     )

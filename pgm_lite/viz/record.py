@@ -7,24 +7,24 @@ history look alike to them. ``roles`` is for pictures what ``rolesAt`` is for th
 import json
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any, Literal, Protocol, TypedDict, cast, get_args, runtime_checkable
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, cast, get_args, runtime_checkable
 
 SCHEMA = "pgm_lite.trace/1"
 Clock = Literal["steps", "calls", "positions", "flops", "seconds"]
-Role = Literal["absent", "read", "asked", "masked", "cached"]
+Role = Literal["absent", "read", "asked", "masked", "cached", "partly"]
 
 
 class Bill(TypedDict):
     """The cost of one step."""
 
-    calls: int
+    calls: float
     encoder_positions: int
     decoder_positions: int
     flops: float
 
 
 class Moment(TypedDict):
-    """One step of the file; an event is [position, kind, token, probability]."""
+    """One step of the file; an event is [position, kind, ...], as ``trace_file.EVENTS`` lists."""
 
     nfe: int
     cost: Bill
@@ -44,6 +44,7 @@ class Record(TypedDict):
     vocab: list[str]
     layout: dict[str, Any]
     init: dict[str, list[int]]
+    digits: NotRequired[dict[str, Any] | None]
     steps: list[Moment]
 
 
@@ -116,17 +117,74 @@ def state(record: Record, k: int) -> tuple[list[int], list[bool]]:
     return tokens, known
 
 
+def possible(record: Record, k: int) -> dict[int, list[int]]:
+    """The tokens that the digits known after k steps still allow, for each half-known position."""
+    code = record.get("digits")
+    found: dict[int, dict[int, int]] = {}
+    for step in record["steps"][:k]:
+        for position, kind, *rest in step["events"]:
+            if kind == "digit":
+                found.setdefault(position, {})[rest[0]] = rest[1]
+            elif kind in ("write", "reopen"):
+                found.pop(position, None)
+    if code is None:
+        return {}
+    base, count = code["base"], code["count"]
+    places = [base**power for power in range(count - 1, -1, -1)]
+    numbers: list[int] = code["codes"] or list(range(len(record["vocab"])))
+    return {
+        position: [
+            token
+            for token, number in enumerate(numbers)
+            if all(number // places[digit] % base == value for digit, value in digits.items())
+        ]
+        for position, digits in found.items()
+    }
+
+
+def drafts(record: Record, k: int) -> dict[int, int]:
+    """The drafts that wait to be judged after k steps, by position."""
+    waiting: dict[int, int] = {}
+    for step in record["steps"][:k]:
+        if _has(step, "draft"):
+            waiting.clear()
+        for position, kind, *rest in step["events"]:
+            if kind == "draft":
+                waiting[position] = rest[0]
+            elif kind in ("accept", "reject", "write", "reopen"):
+                waiting.pop(position, None)
+    return waiting
+
+
+def refused(record: Record, k: int) -> dict[int, int]:
+    """The drafts that step k refused, by position."""
+    events = record["steps"][k - 1]["events"] if k else []
+    return {position: rest[0] for position, kind, *rest in events if kind == "reject"}
+
+
 def roles(record: Record, k: int) -> list[Role]:
-    """What each position was to the network during step k; nothing before the first step."""
-    if k < 1:
+    """What each position was to the network during step k; nothing if it was idle or there is none.
+
+    Passes that judge drafts read what is known and the drafts, and nothing else.
+    """
+    step = record["steps"][k - 1] if k else None
+    idle = step is None or not (step["events"] or step["entropy"] or step["cost"]["calls"])
+    if step is None or idle:
         return ["absent"] * record["seq_len"]
     _, known = state(record, k - 1)
-    asked = {position for position, _ in record["steps"][k - 1]["entropy"]}
+    half = possible(record, k - 1)
+    asked = {position for position, _ in step["entropy"]}
     of_known, of_unknown = _READS[record["model"]["reads"]]
+    if _has(step, "accept", "reject"):
+        of_unknown = "absent"
     return [
-        "asked" if i in asked else of_known if is_known else of_unknown
+        "asked" if i in asked else of_known if is_known else "partly" if i in half else of_unknown
         for i, is_known in enumerate(known)
     ]
+
+
+def _has(step: Moment, *kinds: str) -> bool:
+    return any(event[1] in kinds for event in step["events"])
 
 
 _READS: dict[str, tuple[Role, Role]] = {
@@ -167,7 +225,7 @@ def _parsed(trace: object, row: int) -> Record:
     schema: Any = cast(Any, parsed).get("schema") if isinstance(parsed, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"the file's schema is {schema!r}; expected {SCHEMA!r}")
-    missing = [key for key in Record.__annotations__ if key not in parsed]
+    missing = [key for key in Record.__required_keys__ if key not in parsed]
     if missing:
         raise ValueError(f"the trace file lacks {', '.join(missing)}; record it anew")
     return cast(Record, parsed)

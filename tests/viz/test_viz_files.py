@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from player_traces import demo, every_kind, large, replay
 
 import pgm_lite.viz as viz
@@ -122,6 +122,29 @@ def test_a_gif_moves_and_comes_with_words(tmp_path, kind, clock):
     with Image.open(tmp_path / "race.gif") as picture:
         assert 12 < picture.n_frames <= 60
     assert told.startswith(f"Animation at equal {clock}: MDLM writes ")
+
+
+def test_a_gif_says_when_more_than_the_sequence_goes_through(tmp_path, monkeypatch):
+    said: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda self, *a, **k: (said.append(a[1]), draw(self, *a, **k))
+    )
+    guided = demo("face", "MDLM", 3)
+    for step in guided["steps"]:
+        step["cost"] |= {"calls": 2, "encoder_positions": 512}
+    viz.save_gif(tmp_path / "guided.gif", json.dumps(guided))
+    assert "512" in said
+    assert "positions, the sequence has 256" in said
+    assert not any("of 256" in words and words.startswith("512") for words in said)
+
+
+def test_a_gif_of_a_sudoku_has_the_lines_of_its_boxes(tmp_path):
+    viz.save_gif(tmp_path / "sudoku.gif", json.dumps(demo("sudoku", "PGM", 3)))
+    with Image.open(tmp_path / "sudoku.gif") as picture:
+        frame = picture.convert("L")
+    across = [frame.getpixel((20 + x, 64 + 10)) for x in range(288)]
+    assert [x for x in range(4, 284) if across[x] < 60] == [143, 144, 145]
 
 
 def test_a_gif_of_many_steps_keeps_to_sixty_frames(tmp_path):

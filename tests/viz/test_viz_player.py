@@ -82,6 +82,42 @@ def test_on_an_equal_clock_the_cheaper_trace_runs_ahead_and_says_so(host):
     expect(page.locator(".lane").nth(1).locator(".split")).to_contain_text("nothing goes through")
 
 
+def test_the_badge_of_a_finished_lane_moves_nothing(host):
+    page = host(RACE | {"traces": [*RACE["traces"], demo("face", "PGM", 4)]})
+    tops = page.locator(".canvas").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().top)"
+    )
+    assert len(set(tops)) == 1
+    slider(page).press("End")
+    assert (
+        page.locator(".canvas").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect().top)"
+        )
+        == tops
+    )
+
+
+def test_an_exact_law_is_asked_without_a_network(host):
+    trace = demo("sudoku", "PGM", 6)
+    trace["model"]["family"] = "oracle"
+    for step in trace["steps"]:
+        step["cost"] |= {"encoder_positions": 0, "decoder_positions": 0, "flops": 0}
+    page = host(trace, step=3)
+    asked = len(trace["steps"][2]["entropy"])
+    expect(page.locator(".count")).to_have_text(f"{asked} positions asked; there is no network")
+
+
+def test_calls_can_be_fractions(host):
+    trace = demo("sudoku", "MDLM", 3)
+    for step in trace["steps"]:
+        step["cost"]["calls"] = 0.5
+    page = host({"traces": [trace, demo("sudoku", "MDLM", 3)], "clock": "calls"})
+    slider(page).press("End")
+    first = page.locator(".bill tr", has_text="calls").locator("td:not(.rail)")
+    assert first.all_text_contents() == ["1.5", "3"]
+    expect(page.locator(".where")).to_have_text("3 of 3 calls")
+
+
 def test_a_clock_can_be_chosen_and_keeps_the_share(host):
     page = host(RACE)
     slider(page).press("End")

@@ -160,7 +160,7 @@ export class Canvas {
     }[state.mark[i]] ?? "unknown";
     const group = state.group[i] >= 0 ? `, group ${"AB"[state.group[i]] ?? state.group[i]}` : "";
     const parts = state.digits.get(i);
-    const digits = parts ? `, ${parts.filter(part => part !== null).length} of ${parts.length} digits known` : "";
+    const digits = parts ? `, ${parts.filter(part => part !== null).length} of ${parts.length} digits known, ${possibleOf(this.trace, parts).length} tokens still possible` : "";
     return `position ${i + 1}: ${told}${group}${digits}`;
   }
 
