@@ -201,6 +201,7 @@ def model_choices(dataset: str) -> list[tuple[str, str]]:
 
 
 def first_models(dataset: str, count: int) -> list[str]:
-    """Which models are chosen at first: the last one, or for a race the last two."""
+    """Which models are chosen at first: the partition model, in a race against the masked one."""
     names = catalog.checkpoint_names(dataset)
-    return (names[:1] * count + names)[-count:]
+    usual = [name for name in names if name.split("/")[1] in ("mdlm", "pgm")]
+    return (names[:1] * count + names + usual)[-count:]

@@ -57,6 +57,35 @@ EXAMPLES = (
         ),
     ),
     Example(
+        "fog",
+        "Fog",
+        "A portrait comes out of the fog, half-known pixels first.",
+        "Prime spells each of the 32 colours in digits, and every digit becomes known by itself. A "
+        "pixel with some digits known shows the mean of the colours it can still be. The masked "
+        "model beside it knows a pixel wholly or not at all, so it has more idle steps.",
+        Wish(
+            ("faces/mdlm", "faces/prime"),
+            "ancestral",
+            (("steps", 64),),
+            seed=2,
+            clock="steps",
+        ),
+    ),
+    Example(
+        "draft",
+        "Draft",
+        "One network drafts, checks itself, and crosses out what it would not have said.",
+        "A pass of the trunk drafts many letters at once. A light pass over them then asks of each: "
+        "given the ones before it, would I have written this? Refused letters are crossed out and "
+        "replaced. Stop at one and read the two probabilities that decided.",
+        Wish(
+            ("austen/self_spec",),
+            "speculate",
+            (("window", "cosine"), ("delta", 0.05), ("loops", 2)),
+            seed=1,
+        ),
+    ),
+    Example(
         "text",
         "Text",
         "Three models write after Jane Austen. Which one is fastest depends on the clock.",

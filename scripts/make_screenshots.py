@@ -23,11 +23,15 @@ MOST = 400_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 AUSTEN = "?tab=watch&m=austen/pgm&seed=1&steps=64&prompt=it+is+a+truth+"
 SHIDOKU = "?tab=watch&m=shidoku/pgm&seed=1&schedule=one-by-one&prompt=1___+__2_+_3__+____"
+FOG = "?tab=watch&m=faces/prime&seed=2&steps=64"
+DRAFTS = "?tab=watch&m=austen/self_spec&seed=1&window=cosine&delta=0.05&loops=2"
 RACE = "?tab=race&m=faces/mdlm&vs=faces/pgm&seed=3&steps=24&order=halton&clock=flops"
 PICTURES = {
     "start": ("", "start", 0.55),
     "watch_austen": (AUSTEN, "watch", 0.6),
     "shidoku": (SHIDOKU, "watch", 0.7),
+    "fog": (FOG, "watch", 0.6),
+    "drafts": (DRAFTS, "watch", 0.65),
     "race": (RACE, "race", 0.5),
 }
 """For each picture: the address, the tab, and how far along the clock stands."""

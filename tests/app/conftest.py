@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from shelf import put
 
 from app import runs, shipped
 from app.look import launch_settings
 from app.page import build
-from pgm_lite import catalog, checkpoints, datasets
-from pgm_lite.checkpoints import Card, save_card, save_weights
-from pgm_lite.net import Shape
+from pgm_lite import catalog
 
 FLAGS = [
     "--no-sandbox",
@@ -25,9 +24,9 @@ FLAGS = [
     "--disable-sync",
 ]
 MODELS = {
-    "shidoku": ("ar", "mdlm", "pgm"),
-    "faces": ("mdlm", "pgm"),
-    "austen": ("ar", "mdlm", "pgm"),
+    "shidoku": ("ar", "mdlm", "pgm", "prime", "self_spec"),
+    "faces": ("mdlm", "pgm", "prime", "self_spec"),
+    "austen": ("ar", "mdlm", "pgm", "self_spec"),
 }
 
 
@@ -54,20 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The app's checkpoints and shipped traces, for the time of these tests."""
     home = tmp_path_factory.mktemp("app")
     for name, families in MODELS.items():
-        data = datasets.load(name)
         for family in families:
-            labels = tuple(len(each.values) for each in data.attributes)
-            rows, columns = data.layout.rows, data.layout.columns
-            shape = Shape(data.vocab_size, rows, columns, 16, 2, 2, labels)
-            weights = checkpoints.build(family, shape)
-            digest = save_weights(weights, home / f"{name}/{family}.safetensors")
-            card = Card(
-                library="0.1.0", dataset=name, family=family, vocab_size=data.vocab_size,
-                rows=rows, columns=columns, width=16, heads=2, depth=2, labels=labels,
-                parameters=1, objective="none", data_sha256="0", weights_sha256=digest, steps=0,
-                batch=1, seed=0, seconds=0.0, hardware="none", commit="", recipe={},
-            )  # fmt: skip
-            save_card(card, home / f"{name}/{family}.json")
+            put(home, f"{name}/{family}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalog, "CHECKPOINTS", home)
         patch.setattr(shipped, "TRACES", home)
