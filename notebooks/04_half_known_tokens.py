@@ -480,6 +480,8 @@ bounds = {
 print(f"entropy {math.log(288):.3f} nats a grid")
 for name, bound in bounds.items():
     print(f"{name:6} bound {16 * bound.nats:.3f} ± {16 * bound.standard_error:.3f} nats a grid")
+published = pgm.catalog.card("shidoku/prime").figures["validation surrogate"]
+print(f"Prime  published loss {16 * published.value:.3f}, no likelihood")
 
 # %%
 blank = pgm.Canvas.blank(200 if FAST else 1000, 16)
@@ -499,8 +501,8 @@ blank = pgm.Canvas.blank(1, 16)
 pgm.show(by_digits(prime, 12), step=4)
 
 # %% [markdown]
-# ![Animation: cells of a 4 by 4 sudoku first hold two candidates in their corners, then one digit;
-# at the end all sixteen are known.](images/04_marks.gif)
+# ![Animation: cells of a 4 by 4 sudoku first hold two small candidates side by side, then one large
+# digit; at the end all sixteen are known.](images/04_marks.gif)
 #
 # ## 8. Three questions
 #
