@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -22,6 +22,7 @@ from pgm_lite.objectives import Network, Objective, stratified
 from pgm_lite.recipes import Recipe
 
 
+@runtime_checkable
 class Split(Protocol):
     """Rows of a data set, as training asks for them."""
 

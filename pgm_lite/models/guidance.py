@@ -6,7 +6,7 @@ arXiv 2207.12598 in the convention (1 + scale) * conditional - scale * unconditi
 """
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ from pgm_lite.digits import Digits
 from pgm_lite.protocols import DigitConditional, DraftVerify
 
 
+@runtime_checkable
 class Steerable(Protocol):
     """A conditional that also takes a label: MDLM and PGM."""
 
@@ -34,6 +35,7 @@ class Steerable(Protocol):
         ...
 
 
+@runtime_checkable
 class SteerableDrafts(DraftVerify, Protocol):
     """A model that drafts and verifies and also takes a label: self-speculation."""
 

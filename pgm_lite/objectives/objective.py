@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ Network = Callable[..., Any]
 """Logits [b n v], or for self-speculation those of draft and target."""
 
 
+@runtime_checkable
 class Loss(Protocol):
     """Nats per token of each row, for a batch of tokens at times ``t``."""
 
