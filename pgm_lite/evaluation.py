@@ -16,7 +16,7 @@ from pgm_lite.metrics import FIGURES, judge
 BUDGETS = {"shidoku": (4, 8, 16), "faces": (16, 32, 64), "austen": (32, 64, 128)}
 """Steps at which samples are judged, by data set."""
 
-ROWS = {"shidoku": 8192}
+ROWS = {"shidoku": 4096}
 """Held-out rows for the bound, where more than 1,024 are cheap."""
 
 ENTROPIES = {"shidoku": math.log(288)}
