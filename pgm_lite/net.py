@@ -170,10 +170,15 @@ class Block(nn.Module):
         turning: Float[Tensor, "... q 2 half"],
         outside: KeyValue | None = None,
         bias: Float[Tensor, "b 1 q k"] | None = None,
+        query_turning: Float[Tensor, "... q 2 half"] | None = None,
     ) -> tuple[Float[Tensor, "b q d"], KeyValue | None]:
-        """The block's output, and the keys and values it attended to."""
+        """The block's output, and the keys and values it attended to.
+
+        Queries turn as keys do, unless they ask from another place: ``query_turning``.
+        """
         normed = self.before_attention(x)
-        query = rotate(unit(split(self.query(normed), self.heads)), turning)
+        place = turning if query_turning is None else query_turning
+        query = rotate(unit(split(self.query(normed), self.heads)), place)
         seen = outside
         if self.key_value is not None:
             key, value = keys_values(self.key_value(normed), self.heads, turning)

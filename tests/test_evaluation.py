@@ -31,6 +31,7 @@ def shipped(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bounds_and_surrogates_have_columns_of_their_own() -> None:
     rows = {row["model"]: row for row in evaluation.likelihoods("shidoku", rows=128)}
+    perfect = [rows.pop(f"a perfect Prime, {count}") for count in ("1 digit", "2 digits")]
     assert list(rows) == [f"shidoku/{family}" for family in FAMILIES]
     for name, row in rows.items():
         bound = float(row["bound"].removesuffix(" (exact)"))
@@ -39,6 +40,16 @@ def test_bounds_and_surrogates_have_columns_of_their_own() -> None:
         assert float(row["bound - entropy"]) == pytest.approx(bound - math.log(288), abs=2e-4)
         assert row["bound"].endswith("(exact)") == (name == "shidoku/ar")
         assert ("surrogate" in row) == (name in ("shidoku/prime", "shidoku/self_spec"))
+    for row in perfect:
+        assert abs(float(row["bound - entropy"])) < 4 * float(row["± bound"])
+
+
+def test_the_joint_loss_of_a_perfect_model_lies_below_the_entropy() -> None:
+    """The exhibit: with one digit it is the entropy, with two it is clearly less."""
+    one, two = list(evaluation.likelihoods("shidoku", rows=1024))[-2:]
+    assert abs(float(one["surrogate - entropy"])) < 4 * float(one["± surrogate"])
+    assert float(two["surrogate - entropy"]) < -3 * float(two["± surrogate"])
+    assert abs(float(two["bound - entropy"])) < 4 * float(two["± bound"])
 
 
 def test_every_family_is_judged_at_every_budget() -> None:
@@ -72,7 +83,7 @@ def test_the_command_prints_and_saves_both_tables(tmp_path: Path) -> None:
     assert "bound - entropy" in result.output
     assert "A surrogate bounds no likelihood" in result.output
     saved = json.loads(file.read_text())
-    assert len(saved["likelihoods"]) == 5
+    assert len(saved["likelihoods"]) == 7
     assert len(saved["samples"]) == 6
 
 

@@ -3,6 +3,10 @@
 Notation: sigma -> order; p_theta -> the draft law; q_{theta,phi} -> the target law; h -> stream;
 track j carries token x_{s(j)} and predicts x_{s(j+1)}.
 
+Deviation: the paper gives half of the rotary channels to the track's position and half to the next one.
+Here keys turn with the position of their token and queries with the position they predict, so that
+attention sees how far apart the two are (LOG.md).
+
 What the sources leave open is settled so: a track's inputs are added after one linear map each; both
 laws share one head; the first token of an empty canvas, which no track predicts, has the draft law
 as its target.
@@ -69,14 +73,13 @@ class SelfSpec(MDLM):
         read = F.layer_norm(gather_positions(stream, order), stream.shape[-1:])
         content = self.embedding.token(tokens.gather(1, here.clamp(min=0)))
         x = content + self.from_here(read[:, :-1]) + self.from_next(read[:, 1:])
-        # Every other pair of channels turns with the token's own position, the rest with the next.
+        # A key stands where its token stands, a query where the token it predicts will stand.
         angles = self.get_buffer("turns")
-        own = torch.arange(angles.shape[-1], device=order.device) % 2 == 0
-        turning = torch.where(own, angles[here.clamp(min=0)], angles[following.clamp(min=0)])
+        own, wanted = angles[here.clamp(min=0)][:, None], angles[following.clamp(min=0)][:, None]
         tracks = here.shape[1]
         bias = self.get_buffer("causal")[:, :, :tracks, :tracks]
         for block in self.judges:
-            x, _ = block(x, turning[:, None], bias=bias)
+            x, _ = block(x, own, bias=bias, query_turning=wanted)
         return F.pad(self.judgement(self.judged_norm(x)), (0, 0, 1, 0))
 
     def draft(
