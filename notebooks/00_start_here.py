@@ -276,6 +276,11 @@ Markdown("\n".join(rows))
 # * [01_masked_diffusion](01_masked_diffusion.ipynb): train a masked diffusion model in under a
 #   minute, in a world so small that every answer can be checked, and see where writing several
 #   tokens at once goes wrong.
+# * [03_partition_generation](03_partition_generation.ipynb): why the partition model is cheaper,
+#   and that it never peeks.
+# * [04_half_known_tokens](04_half_known_tokens.ipynb): tokens that come out of a fog, and a
+#   published number that was no likelihood.
+# * [05_self_speculation](05_self_speculation.ipynb): drafts that are checked, not believed.
 # * `make app`: the same player with all models and knobs. While it runs, [this link][race]
 #   opens a race with the seed of your portrait above.
 # * `python -m pgm_lite --help`: train, sample, evaluate, bench.

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
 from pgm_lite import catalog
 from pgm_lite.bounds import Bound
 from pgm_lite.datasets import Dataset
@@ -150,6 +152,14 @@ def judged(name: str, way: Way, steps: int, count: int, seed: int) -> Row:
     row = {"model": name, "sampling": way.name}
     row["budget"] = "" if way.sampler == "autoregress" else str(steps)
     row |= {figure: f"{report[figure]:.4g}" for figure in report if figure in FIGURES}
+    idle = torch.stack([~step.queried.any(1) for step in trace.steps]).sum(0)
+    if idle.any():
+        row["idle steps"] = f"{float(idle.double().mean()):.1f}"
+    judgements = [step.draft for step in trace.steps if step.draft is not None]
+    if judgements:
+        kept = sum(int(each.accepted.sum()) for each in judgements)
+        refused = sum(int(each.rejected.sum()) for each in judgements)
+        row["drafts kept"] = f"{kept / (kept + refused):.3f}"
     return row | {
         "samples": str(report.samples),
         "calls": f"{float(cost.calls.mean()):.1f}",
