@@ -132,7 +132,7 @@ class Form:
         updates: list[Any] = [gr.update(value=dataset)]
         updates += [gr.update(choices=model_choices(dataset), value=model) for model in wish.models]
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
-        updates += [gr.update(value=wish.sampler) if wish.sampler else gr.skip()]
+        updates += [gr.update(value=wish.sampler or sampler_for(wish.models, None))]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
         updates += [
             gr.update(

@@ -20,7 +20,9 @@ from pgm_lite.metrics import judge
 from pgm_lite.viz.comparison import quality_against_cost
 
 FIGURES = Path(__file__).parent.parent / "assets" / "figures"
-QUALITY = {"austen": "spelling", "faces": "frechet"}
+QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling"}
+BUDGETS = {"shidoku": (2, 3, 4, 6, 8, 12, 16)}
+SAMPLES = {"shidoku": 1000}
 Row = dict[str, str]
 
 
@@ -56,17 +58,17 @@ def measured(name: str) -> list[Row]:
 
 
 def speculation(count: int, *, drawn: bool) -> Iterator[tuple[str, list[Row], str, str]]:
-    """MDLM, the trunk alone and verified drafts at many budgets, on text and on faces."""
+    """MDLM, the trunk alone and verified drafts at many budgets, on every data set."""
     for dataset, quality in QUALITY.items():
         name = f"speculation_{dataset}"
-        rows = measured(name) if drawn else list(speculated(dataset, count))
+        rows = measured(name) if drawn else list(speculated(dataset, SAMPLES.get(dataset, count)))
         title = f"{dataset}: {quality} against cost, {rows[0]['samples']} samples"
         yield name, rows, quality, title
 
 
 def speculated(dataset: str, count: int) -> Iterator[Row]:
     """One row for each way and budget."""
-    for steps in (8, 16, 32, 64):
+    for steps in BUDGETS.get(dataset, (8, 16, 32, 64)):
         blind: dict[str, Value] = {"steps": steps, "order": "random", "schedule": "cosine"}
         plans = [
             (f"{dataset}/mdlm", Way("unmask", "unmask", blind)),

@@ -24,7 +24,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 AUSTEN = "?tab=watch&m=austen/pgm&seed=1&steps=64&prompt=it+is+a+truth+"
 SHIDOKU = "?tab=watch&m=shidoku/pgm&seed=1&schedule=one-by-one&prompt=1___+__2_+_3__+____"
 FOG = "?tab=watch&m=faces/prime&seed=2&steps=64"
-DRAFTS = "?tab=watch&m=austen/self_spec&seed=1&window=cosine&delta=0.05&loops=2"
+DRAFTS = "?tab=watch&m=austen/self_spec&sampler=speculate&seed=1&window=cosine&delta=0.05&loops=2"
 RACE = "?tab=race&m=faces/mdlm&vs=faces/pgm&seed=3&steps=24&order=halton&clock=flops"
 PICTURES = {
     "start": ("", "start", 0.55),
