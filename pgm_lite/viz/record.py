@@ -225,7 +225,9 @@ def _parsed(trace: object, row: int) -> Record:
     schema: Any = cast(Any, parsed).get("schema") if isinstance(parsed, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"the file's schema is {schema!r}; expected {SCHEMA!r}")
-    missing = [key for key in Record.__required_keys__ if key not in parsed]
+    # In the order of the class: __required_keys__ is a set, whose order differs from run to run.
+    needed = [key for key in Record.__annotations__ if key in Record.__required_keys__]
+    missing = [key for key in needed if key not in parsed]
     if missing:
         raise ValueError(f"the trace file lacks {', '.join(missing)}; record it anew")
     return cast(Record, parsed)
