@@ -24,6 +24,7 @@ from torch import Tensor
 from pgm_lite.core import Canvas, Conditional, gather_positions, listed
 from pgm_lite.draw import entropy_of, heads
 from pgm_lite.models import Labelled
+from pgm_lite.models.guidance import Steerable
 from pgm_lite.objectives.objective import Network, Objective, coin
 from pgm_lite.samplers.fill import ask, draw_at
 
@@ -118,7 +119,7 @@ def labelled(model: Conditional, label: Int[Tensor, "b a"] | None) -> Conditiona
     """The model with a label for each row; as it is, where the data has no attributes."""
     if label is None or label.shape[-1] == 0:
         return model
-    return Labelled(model, label)
+    return Labelled(cast("Steerable", model), label)
 
 
 def reverse_kl(

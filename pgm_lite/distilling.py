@@ -7,6 +7,7 @@ steps halve (arXiv 2410.21035, section 3). Every round keeps its own resumable s
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import PartialState
@@ -69,12 +70,14 @@ def distill(
     The progress is that of all rounds together. Killed, it goes on from ``state``.
     """
     steps = steps_by_round(from_steps, rounds)
-    teacher, earlier = checkpoints.read_checkpoint(out, start_from)
-    check(teacher, earlier, dataset, start_from, name)
+    found, earlier = checkpoints.read_checkpoint(out, start_from)
+    teacher = check(found, earlier, dataset, start_from, name)
     seconds, total = 0.0, rounds * recipe.steps
+    device = torch.device(str(PartialState().device))  # pyright: ignore[reportUnknownArgumentType]
     for index, teacher_steps in enumerate(steps):
-        teacher = teacher.to(PartialState().device).requires_grad_(requires_grad=False)
-        student = build(earlier.family, earlier.shape)
+        # Training moves its network to the accelerator; the teacher has to be there too.
+        teacher = teacher.to(device).requires_grad_(requires_grad=False)
+        student = cast("MDLM | PGM", build(earlier.family, earlier.shape))
         student.load_state_dict(teacher.state_dict())
         now = None
         for now in train(
@@ -121,8 +124,8 @@ def steps_by_round(from_steps: int, rounds: int) -> list[int]:
     return [from_steps // SPAN**index for index in range(rounds)]
 
 
-def check(teacher: Model, card: Card, dataset: Dataset, start_from: str, name: str) -> None:
-    """The teacher is one that can be distilled on this data set, and is not written over."""
+def check(teacher: Model, card: Card, dataset: Dataset, start_from: str, name: str) -> MDLM | PGM:
+    """The teacher, if it can be distilled on this data set and is not written over."""
     if not isinstance(teacher, MDLM | PGM):
         raise ValueError(
             f"{start_from} is a {card.family}; distillation asks for any position given any others "
@@ -132,6 +135,7 @@ def check(teacher: Model, card: Card, dataset: Dataset, start_from: str, name: s
         raise ValueError(f"{start_from} was trained on {card.dataset}, not on {dataset.name}")
     if name == start_from:
         raise ValueError(f"the student would replace its teacher {name}; give it another name")
+    return teacher
 
 
 def compare(
@@ -155,7 +159,9 @@ def compare(
         for name, network in networks.items():
             if not isinstance(network, MDLM | PGM):
                 raise ValueError(f"{name} cannot be sampled with ancestral")
-            yield judged(network, name, dataset, steps=count, samples=samples, seed=seed, batch=batch)
+            yield judged(
+                network, name, dataset, steps=count, samples=samples, seed=seed, batch=batch
+            )
 
 
 def judged(

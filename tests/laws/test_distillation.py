@@ -36,9 +36,7 @@ def paths(teacher: object, canvas: Canvas, left: int) -> Iterator[tuple[torch.Te
             patch("pgm_lite.samplers.fill.categorical", scripted),
             patch("pgm_lite.distillation.heads", scripted.heads),
         ):
-            target = targets(
-                teacher, canvas, left=torch.tensor([left]), rng=torch.Generator()
-            )
+            target = targets(teacher, canvas, left=torch.tensor([left]), rng=torch.Generator())
         scripts += scripted.untried
         yield target[0], scripted.probability
 
@@ -118,13 +116,13 @@ def best(divergence: str, found: list[tuple[torch.Tensor, float]]) -> torch.Tens
     return sum(target.exp() * p for target, p in found).log()
 
 
-def descended(
-    divergence: str, found: list[tuple[torch.Tensor, float]], steps: int
-) -> torch.Tensor:
+def descended(divergence: str, found: list[tuple[torch.Tensor, float]], steps: int) -> torch.Tensor:
     """The law [n v] (log) a tabular student reaches by gradient descent on the expected loss."""
     logits = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
     measure = DIVERGENCES[divergence]
-    optimiser = torch.optim.LBFGS([logits], max_iter=steps, tolerance_grad=1e-12, tolerance_change=0)
+    optimiser = torch.optim.LBFGS(
+        [logits], max_iter=steps, tolerance_grad=1e-12, tolerance_change=0
+    )
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
@@ -174,8 +172,7 @@ def test_one_step_of_the_student_against_two_of_the_teacher() -> None:
     """Exactly, on a chain: the mean keeps too much entropy, reverse KL gives some of it away."""
     oracle = skewed()
     teacher = sum(
-        written_in(table(oracle, 3, 2), 3, 2, moments) / 8
-        for moments in product((0, 1), repeat=3)
+        written_in(table(oracle, 3, 2), 3, 2, moments) / 8 for moments in product((0, 1), repeat=3)
     )
     found = list(paths(oracle, Canvas.blank(1, 3), 2))
     forward, reverse = (product_law(best(name, found)) for name in ("forward-kl", "reverse-kl"))
@@ -189,7 +186,9 @@ def test_one_step_of_the_student_against_two_of_the_teacher() -> None:
     assert distance(forward, teacher) > 0.1
     assert distance(reverse, teacher) > 0.1
     # What one step of the teacher itself would have been: the mean learns next to nothing more.
-    alone = product_law(torch.stack([marginal(oracle, Canvas.blank(1, 3), i) for i in range(3)]).log())
+    alone = product_law(
+        torch.stack([marginal(oracle, Canvas.blank(1, 3), i) for i in range(3)]).log()
+    )
     assert distance(forward, alone) < 0.01 < distance(reverse, alone)
 
 

@@ -1,12 +1,15 @@
 """Distilling a checkpoint: rounds, resuming, the card, and the figures before and after."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from shelf import put
+from typer.testing import CliRunner
 
-from pgm_lite import datasets
+from pgm_lite import cli, datasets
 from pgm_lite.checkpoints import read_card, read_checkpoint
 from pgm_lite.distilling import compare, distill, keep, steps_by_round
 from pgm_lite.make import make
@@ -16,9 +19,7 @@ SHORT = Recipe(width=16, heads=2, depth=2, steps=3, batch=4, warmup=1)
 
 
 def teach(folder: Path, family: str) -> None:
-    made = make(
-        datasets.shidoku(), family, SHORT, out=folder, state=folder / family, held_out=64
-    )
+    made = make(datasets.shidoku(), family, SHORT, out=folder, state=folder / family, held_out=64)
     for _ in made:
         pass
 
@@ -103,3 +104,20 @@ def test_what_cannot_be_distilled_is_refused(tmp_path: Path) -> None:
 
 def test_rounds_halve_the_steps() -> None:
     assert steps_by_round(64, 3) == [64, 32, 16]
+
+
+def test_the_command_writes_a_student_and_judges_both(tmp_path: Path) -> None:
+    put(tmp_path, "shidoku/pgm")
+    words = (
+        *("distill", "--dataset", "shidoku", "--model", "pgm", "--rounds", "1", "--steps", "2"),
+        *("--from-steps", "4", "--batch", "2", "--at", "2", "--samples", "3", "--rows", "8"),
+        *("--out", str(tmp_path), "--state", str(tmp_path / "s"), "--json", str(tmp_path / "j")),
+    )
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    assert "pgm_sdtt.safetensors and its card" in result.output.replace("\n", "")
+    figures = json.loads((tmp_path / "j").read_text(encoding="utf-8"))
+    assert [row["model"] for row in figures] == ["shidoku/pgm", "shidoku/pgm_sdtt"]
+    assert {"drawn", "validity"} <= set(figures[0]["figures"])
+    assert read_card(tmp_path / "shidoku/pgm_sdtt.json").recipe["rounds"] == 1
+    assert "2 steps, after: drawn" in read_card(tmp_path / "shidoku/pgm_sdtt.json").figures
