@@ -38,7 +38,9 @@ DATASETS = {
 FAMILIES = {
     "ar": "AR: one after another",
     "mdlm": "MDLM: masks in, tokens out",
+    "mdlm_sdtt": "MDLM, distilled: trained for few steps",
     "pgm": "PGM: reads only what is known",
+    "pgm_sdtt": "PGM, distilled: trained for few steps",
     "prime": "Prime: tokens come out of a fog, digit by digit",
     "self_spec": "SSMD: drafts, then checks itself",
 }
