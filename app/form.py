@@ -165,9 +165,7 @@ def every_knob() -> dict[str, Knob]:
 
 def samplers_of(models: tuple[str, ...]) -> list[str]:
     """The samplers to choose from: of two models, those of the one that leaves more choice."""
-    options = [
-        [each.name for each in catalog.samplers_for(catalog.card(model).family)] for model in models
-    ]
+    options = [[each.name for each in catalog.samplers_for(model)] for model in models]
     return max(options, key=len)
 
 
@@ -175,7 +173,7 @@ def relevant_to(models: tuple[str, ...], chosen: str, knobs: dict[str, Value]) -
     """The knobs that matter to one of these models; one that lacks the sampler takes its own."""
     names = dict[str, None]()
     for model in models:
-        fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+        fitting = {each.name: each for each in catalog.samplers_for(model)}
         sampler = fitting.get(chosen) or next(iter(fitting.values()))
         names |= dict.fromkeys(relevant(sampler.knobs, knobs))
     return tuple(names)
