@@ -54,11 +54,22 @@ KNOBS = {
     "size": "Positions a window",
     "loops": "Checks a window",
     "draft_order": "Order of drafts",
+    "scouted": "Share scouted",
+    "asks": "Asks about",
+    "gamma": "Gamma (nats)",
+    "proxy": "Surest first by",
+    "tau": "Tau (confidence)",
+    "epsilon": "Epsilon (nats)",
+    "history": "Steps looked back",
 }
 
 SAMPLERS = {
     "unmask": "Unmask on schedule",
     "ancestral": "Ancestral (coin flips)",
+    "first_hitting": "First hitting",
+    "entropy_bounded": "Entropy-bounded",
+    "threshold": "Threshold",
+    "stable": "Stable answers",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",

@@ -15,9 +15,19 @@ from pgm_lite.orders import (
     left_to_right,
     margin,
     random_order,
+    scouted,
 )
 from pgm_lite.path_law import speculative_log_prob
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.policies import entropy_bounded, factor, stable, threshold
+from pgm_lite.samplers import (
+    ancestral,
+    autoregress,
+    first_hitting,
+    speculate,
+    unmask,
+    unmask_adaptive,
+    unmask_digits,
+)
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
 from pgm_lite.two_models import TwoModels
@@ -58,6 +68,9 @@ __all__ = [
     "cosine_window",
     "datasets",
     "entropy",
+    "entropy_bounded",
+    "factor",
+    "first_hitting",
     "halton",
     "joint_table",
     "left_to_right",
@@ -69,11 +82,15 @@ __all__ = [
     "random_order",
     "record",
     "rng",
+    "scouted",
     "show",
     "speculate",
     "speculative_log_prob",
+    "stable",
+    "threshold",
     "uniform",
     "unmask",
+    "unmask_adaptive",
     "unmask_digits",
     "watch",
 ]

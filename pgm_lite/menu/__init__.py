@@ -4,6 +4,7 @@ One file a group of samplers; a sampler listed here appears in the app, the comm
 benchmarks and the conformance tests. The first that runs on a family is the family's own.
 """
 
+from pgm_lite.menu.adaptive import ENTROPY_BOUNDED, FIRST_HITTING, STABLE, THRESHOLD
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
@@ -17,6 +18,10 @@ LISTED = (
     UNMASK_DIGITS,
     UNMASK,
     ANCESTRAL,
+    FIRST_HITTING,
+    ENTROPY_BOUNDED,
+    THRESHOLD,
+    STABLE,
     AUTOREGRESS,
 )
 

@@ -22,9 +22,19 @@ from pgm_lite.orders import (
     left_to_right,
     margin,
     random_order,
+    scouted,
 )
+from pgm_lite.policies import Policy, entropy_bounded, factor, stable, threshold
 from pgm_lite.protocols import DigitConditional, DraftVerify
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.samplers import (
+    ancestral,
+    autoregress,
+    first_hitting,
+    speculate,
+    unmask,
+    unmask_adaptive,
+    unmask_digits,
+)
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.two_models import TwoModels
 from pgm_lite.windows import Window, constant_window, cosine_window, linear_window
@@ -159,10 +169,19 @@ SIGHTED: dict[str, Callable[[int, int], Order]] = {
     "entropy": lambda rows, columns: entropy(),
     "margin": lambda rows, columns: margin(),
     "blocks of confidence": lambda rows, columns: blocks(2, confidence()),
+    "scouted margin": lambda rows, columns: scouted(margin(), 0.5),
+    "blocks of scouted entropy": lambda rows, columns: blocks(3, scouted(entropy(), 0.4)),
 }
 ORDERS = BLIND | SIGHTED
 RANKING = ("confidence", "blocks of confidence")
 """The orders that can rank tokens already drawn."""
+POLICIES: dict[str, Callable[[], Policy]] = {
+    "entropy-bounded": lambda: entropy_bounded(0.5),
+    "entropy-bounded by margin": lambda: entropy_bounded(1.0, margin()),
+    "threshold": lambda: threshold(0.6),
+    "factor": lambda: factor(1.0),
+    "stable": lambda: stable(0.5, 0.05, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -175,6 +194,11 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.subject.name}, {self.how}"
+
+
+def first_hitting_of(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+    """A run of ``first_hitting``."""
+    return first_hitting(model, canvas, rng=rng)
 
 
 def unmasking(subject: Subject, order: str, schedule: str, fill: str) -> Case:
@@ -199,6 +223,18 @@ def ancestry(subject: Subject, steps: int) -> Case:
         subject,
         f"ancestral in {steps}",
         lambda model, canvas, rng: ancestral(model, canvas, steps=steps, rng=rng),
+    )
+
+
+def adaptation(subject: Subject, policy: str, block_size: int | None) -> Case:
+    """A case of ``unmask_adaptive``."""
+    within = "" if block_size is None else f" in blocks of {block_size}"
+    return Case(
+        subject,
+        f"{policy}{within}",
+        lambda model, canvas, rng: unmask_adaptive(
+            model, canvas, policy=POLICIES[policy](), rng=rng, block_size=block_size
+        ),
     )
 
 
@@ -241,6 +277,12 @@ def cases() -> list[Case]:
                 if order in RANKING:
                     found.append(unmasking(subject, order, schedule, "sample-then-rank"))
         found.extend(ancestry(subject, steps) for steps in (1, 6))
+        found.append(Case(subject, "first-hitting", first_hitting_of))
+        found.extend(
+            adaptation(subject, policy, block_size)
+            for policy in POLICIES
+            for block_size in ((None,) if subject.wrapped else (None, 2))
+        )
     for subject in DIGITS:
         found.extend(digitwise(subject, steps, "joint") for steps in (1, 6, 40))
         if subject.vocab_size in (2, 4):
