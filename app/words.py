@@ -54,11 +54,22 @@ KNOBS = {
     "size": "Positions a window",
     "loops": "Checks a window",
     "draft_order": "Order of drafts",
+    "variant": "What is reopened",
+    "loop_on": "Loop begins",
+    "loop_off": "Loop ends",
+    "loop_alpha": "Share known in the loop",
+    "scored": "Written tokens are judged",
+    "group_order": "Order of groups",
+    "full_first": "Full steps first",
+    "local": "Local steps a full one",
 }
 
 SAMPLERS = {
     "unmask": "Unmask on schedule",
     "ancestral": "Ancestral (coin flips)",
+    "remask": "Remask (ReMDM)",
+    "path_planning": "Path planning (P2)",
+    "recap": "Cached groups (ReCAP)",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",

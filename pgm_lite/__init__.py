@@ -17,7 +17,17 @@ from pgm_lite.orders import (
     random_order,
 )
 from pgm_lite.path_law import speculative_log_prob
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.samplers import (
+    Loop,
+    ancestral,
+    autoregress,
+    path_planning,
+    recap,
+    remask,
+    speculate,
+    unmask,
+    unmask_digits,
+)
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
 from pgm_lite.two_models import TwoModels
@@ -39,6 +49,7 @@ __all__ = [
     "HalfKnown",
     "Labelled",
     "Layout",
+    "Loop",
     "NextToken",
     "Prime",
     "SelfSpec",
@@ -65,9 +76,12 @@ __all__ = [
     "load",
     "margin",
     "one_by_one",
+    "path_planning",
     "race",
     "random_order",
+    "recap",
     "record",
+    "remask",
     "rng",
     "show",
     "speculate",

@@ -7,6 +7,8 @@ benchmarks and the conformance tests. The first that runs on a family is the fam
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
+from pgm_lite.menu.recap import RECAP
+from pgm_lite.menu.revising import PATH_PLANNING, REMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
 
@@ -17,6 +19,9 @@ LISTED = (
     UNMASK_DIGITS,
     UNMASK,
     ANCESTRAL,
+    REMASK,
+    PATH_PLANNING,
+    RECAP,
     AUTOREGRESS,
 )
 
