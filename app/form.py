@@ -105,7 +105,7 @@ class Form:
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
 
-    def own_sampler(self, *values: object) -> Any:
+    def own_sampler(self, *values: object) -> dict[str, Any]:
         """After another model was chosen: its own sampler, unless a special one was chosen by hand."""
         given = self.named(values)
         models = tuple(str(given[model]) for model in self.models)

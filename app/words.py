@@ -61,6 +61,14 @@ KNOBS = {
     "tau": "Tau (confidence)",
     "epsilon": "Epsilon (nats)",
     "history": "Steps looked back",
+    "variant": "What is reopened",
+    "loop_on": "Loop begins",
+    "loop_off": "Loop ends",
+    "loop_alpha": "Share known in the loop",
+    "scored": "Written tokens are judged",
+    "group_order": "Order of groups",
+    "full_first": "Full steps first",
+    "local": "Local steps a full one",
 }
 
 SAMPLERS = {
@@ -70,6 +78,9 @@ SAMPLERS = {
     "entropy_bounded": "Entropy-bounded",
     "threshold": "Threshold",
     "stable": "Stable answers",
+    "remask": "Remask (ReMDM)",
+    "path_planning": "Path planning (P2)",
+    "recap": "Cached groups (ReCAP)",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",

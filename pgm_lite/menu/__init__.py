@@ -8,6 +8,8 @@ from pgm_lite.menu.adaptive import ENTROPY_BOUNDED, FIRST_HITTING, STABLE, THRES
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
+from pgm_lite.menu.recap import RECAP
+from pgm_lite.menu.revising import PATH_PLANNING, REMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
 
@@ -22,6 +24,9 @@ LISTED = (
     ENTROPY_BOUNDED,
     THRESHOLD,
     STABLE,
+    REMASK,
+    PATH_PLANNING,
+    RECAP,
     AUTOREGRESS,
 )
 

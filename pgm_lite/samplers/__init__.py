@@ -4,14 +4,21 @@ from pgm_lite.samplers.adaptive import unmask_adaptive
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
 from pgm_lite.samplers.first_hitting import first_hitting
+from pgm_lite.samplers.path_planning import path_planning
+from pgm_lite.samplers.recap import recap
+from pgm_lite.samplers.remask import Loop, remask
 from pgm_lite.samplers.speculate import speculate
 from pgm_lite.samplers.unmask import unmask
 from pgm_lite.samplers.unmask_digits import unmask_digits
 
 __all__ = [
+    "Loop",
     "ancestral",
     "autoregress",
     "first_hitting",
+    "path_planning",
+    "recap",
+    "remask",
     "speculate",
     "unmask",
     "unmask_adaptive",

@@ -57,6 +57,7 @@ def outcomes(run: Callable[[], Iterator[Step]]) -> Iterator[tuple[list[Step], fl
             patch("pgm_lite.samplers.speculate.heads", scripted.heads),
             patch("pgm_lite.samplers.ancestral.heads", scripted.heads),
             patch("pgm_lite.samplers.first_hitting.categorical", scripted),
+            patch("pgm_lite.samplers.remask.heads", scripted.heads),
         ):
             steps = list(run())
         scripts += scripted.untried
