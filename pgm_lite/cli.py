@@ -42,7 +42,9 @@ def root() -> None:
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
     model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
-    preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
+    preset: Annotated[
+        str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
+    ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     rate: Annotated[float, typer.Option(help="times the preset's learning rates")] = 1.0,
