@@ -17,7 +17,15 @@ from pgm_lite.orders import (
     random_order,
 )
 from pgm_lite.path_law import speculative_log_prob
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.samplers import (
+    adaptive_parallel,
+    ancestral,
+    autoregress,
+    speculate,
+    speculative_decode,
+    unmask,
+    unmask_digits,
+)
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
 from pgm_lite.two_models import TwoModels
@@ -49,6 +57,7 @@ __all__ = [
     "TopP",
     "Trace",
     "TwoModels",
+    "adaptive_parallel",
     "ancestral",
     "autoregress",
     "blocks",
@@ -71,6 +80,7 @@ __all__ = [
     "rng",
     "show",
     "speculate",
+    "speculative_decode",
     "speculative_log_prob",
     "uniform",
     "unmask",

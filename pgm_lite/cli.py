@@ -124,6 +124,13 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
     prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="a value of an attribute, as hair=red")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="exaggerates the label; 0 does not")] = 0.0,
+    ramp: Annotated[
+        str, typer.Option(help="guidance: constant, linear, cosine, square or falling")
+    ] = "constant",
     count: Annotated[int, typer.Option(help="how many samples")] = 1,
     html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
     json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
@@ -139,7 +146,15 @@ def sample(
         name, _, value = pair.partition("=")
         settings[name] = named[name].read(value) if name in named else value
     trace = catalog.watch(
-        model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
+        model,
+        sampler=sampler,
+        settings=settings,
+        seed=seed,
+        label={name: value for name, _, value in (pair.partition("=") for pair in label or [])},
+        guidance=guidance,
+        ramp=ramp,
+        prompt=prompt,
+        batch=count,
     )
     data = catalog.dataset(model.split("/")[0])
     rows: list[list[int]] = trace.final.tokens.numpy().tolist()

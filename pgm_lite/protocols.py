@@ -1,4 +1,4 @@
-"""What models of half-known tokens and self-speculating models can be asked.
+"""What models of half-known tokens, self-speculating models and models of spans can be asked.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
 rows, n positions, l digits of a token, q queried positions, k listed positions, v vocabulary.
@@ -61,6 +61,31 @@ class DraftVerify(Protocol):
 
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The bill of a verifying pass."""
+        ...
+
+
+@runtime_checkable
+class NextSpan(Protocol):
+    """A model of the next token that answers at several consecutive positions in one pass.
+
+    ``where`` lists the positions asked about, consecutive in each row and rising. ``start`` is the
+    first position of each row that is read anew: ``memory`` has to hold those before it, as an
+    earlier call left them, and what it holds from there on is replaced. That is how a refused
+    draft is forgotten. Rows may stand at different positions.
+    """
+
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities (nats) at each of ``where`` given all tokens before it, known or not."""
+        ...
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """The bill of that pass: one call for every row that is asked about something."""
         ...
 
 

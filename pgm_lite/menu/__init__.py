@@ -9,6 +9,7 @@ from pgm_lite.menu.drafts import SPECULATE
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
+from pgm_lite.menu.two_models import ADAPTIVE_PARALLEL, SPECULATIVE_DECODE
 
 __all__ = ["SAMPLERS", "Request", "Sampler"]
 
@@ -18,6 +19,8 @@ LISTED = (
     UNMASK,
     ANCESTRAL,
     AUTOREGRESS,
+    SPECULATIVE_DECODE,
+    ADAPTIVE_PARALLEL,
 )
 
 SAMPLERS: dict[str, Sampler] = {each.name: each for each in LISTED}

@@ -1,9 +1,19 @@
 """The samplers: iterators of steps; a sampler knows a model only by what it can be asked."""
 
+from pgm_lite.samplers.adaptive_parallel import adaptive_parallel
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
 from pgm_lite.samplers.speculate import speculate
+from pgm_lite.samplers.speculative_decode import speculative_decode
 from pgm_lite.samplers.unmask import unmask
 from pgm_lite.samplers.unmask_digits import unmask_digits
 
-__all__ = ["ancestral", "autoregress", "speculate", "unmask", "unmask_digits"]
+__all__ = [
+    "adaptive_parallel",
+    "ancestral",
+    "autoregress",
+    "speculate",
+    "speculative_decode",
+    "unmask",
+    "unmask_digits",
+]
