@@ -37,6 +37,7 @@ DATASETS = {
 
 FAMILIES = {
     "ar": "AR: one after another",
+    "ar_small": "AR, small: drafts for the larger one",
     "mdlm": "MDLM: masks in, tokens out",
     "pgm": "PGM: reads only what is known",
     "prime": "Prime: tokens come out of a fog, digit by digit",
@@ -69,6 +70,9 @@ KNOBS = {
     "group_order": "Order of groups",
     "full_first": "Full steps first",
     "local": "Local steps a full one",
+    "drafts": "Drafts a check",
+    "mixture": "Mixture (0: AR, 1: drafts)",
+    "look_ahead": "Look-ahead",
 }
 
 SAMPLERS = {
@@ -84,6 +88,8 @@ SAMPLERS = {
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
+    "speculative_decode": "Small model drafts",
+    "adaptive_parallel": "Adaptive parallel (APD)",
 }
 
 CLOCKS = {

@@ -21,6 +21,7 @@ from pgm_lite.path_law import speculative_log_prob
 from pgm_lite.policies import entropy_bounded, factor, stable, threshold
 from pgm_lite.samplers import (
     Loop,
+    adaptive_parallel,
     ancestral,
     autoregress,
     first_hitting,
@@ -28,6 +29,7 @@ from pgm_lite.samplers import (
     recap,
     remask,
     speculate,
+    speculative_decode,
     unmask,
     unmask_adaptive,
     unmask_digits,
@@ -64,6 +66,7 @@ __all__ = [
     "TopP",
     "Trace",
     "TwoModels",
+    "adaptive_parallel",
     "ancestral",
     "autoregress",
     "blocks",
@@ -93,6 +96,7 @@ __all__ = [
     "scouted",
     "show",
     "speculate",
+    "speculative_decode",
     "speculative_log_prob",
     "stable",
     "threshold",

@@ -43,7 +43,9 @@ def root() -> None:
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
     model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
-    preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
+    preset: Annotated[
+        str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
+    ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     rate: Annotated[float, typer.Option(help="times the preset's learning rates")] = 1.0,
@@ -123,6 +125,13 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
     prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="a value of an attribute, as hair=red")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="exaggerates the label; 0 does not")] = 0.0,
+    ramp: Annotated[
+        str, typer.Option(help="guidance: constant, linear, cosine, square or falling")
+    ] = "constant",
     count: Annotated[int, typer.Option(help="how many samples")] = 1,
     html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
     json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
@@ -138,7 +147,15 @@ def sample(
         name, _, value = pair.partition("=")
         settings[name] = named[name].read(value) if name in named else value
     trace = catalog.watch(
-        model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
+        model,
+        sampler=sampler,
+        settings=settings,
+        seed=seed,
+        label={name: value for name, _, value in (pair.partition("=") for pair in label or [])},
+        guidance=guidance,
+        ramp=ramp,
+        prompt=prompt,
+        batch=count,
     )
     data = catalog.dataset(model.split("/")[0])
     rows: list[list[int]] = trace.final.tokens.numpy().tolist()

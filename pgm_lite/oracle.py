@@ -200,6 +200,33 @@ class Sequential:
         where = torch.full((canvas.batch, 1), position, device=canvas.tokens.device)
         return self.model.log_probs(earlier, where)[:, 0], memory
 
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The model's answers at ``where``, each with every later token hidden from it."""
+        del start
+        n, count = canvas.seq_len, where.shape[1]
+        before = torch.arange(n, device=where.device) < where[..., None]
+        tokens = canvas.tokens[:, None].expand(-1, count, -1)
+        each = Canvas(tokens.reshape(-1, n), before.reshape(-1, n))
+        return self.model.log_probs(each, where.reshape(-1, 1)).view(*where.shape, -1), memory
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """One question a position, billed as such; nothing is read twice or saved."""
+        del start
+        n = int(where.max()) + 1
+        total = Cost.zero(len(where))
+        for column in where.unbind(1):
+            before = torch.arange(n, device=where.device) < column[:, None]
+            total += self.model.cost(
+                Canvas(torch.zeros_like(before).long(), before), column[:, None]
+            )
+        return total
+
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill for the last position of ``where`` given those before it.
 

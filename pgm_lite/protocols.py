@@ -1,4 +1,4 @@
-"""What models of half-known tokens, models that remember and self-speculating ones can be asked.
+"""What models can be asked beyond ``core``: half-known tokens, drafts, memories, spans.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
 rows, n positions, l digits of a token, g positions of a group, q queried positions, k listed
@@ -92,6 +92,31 @@ class Cached(Conditional, Protocol):
 
     def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
         """The bill of a local pass; ``cost`` is that of a full one."""
+        ...
+
+
+@runtime_checkable
+class NextSpan(Protocol):
+    """A model of the next token that answers at several consecutive positions in one pass.
+
+    ``where`` lists the positions asked about, consecutive in each row and rising. ``start`` is the
+    first position of each row that is read anew: ``memory`` has to hold those before it, as an
+    earlier call left them, and what it holds from there on is replaced. That is how a refused
+    draft is forgotten. Rows may stand at different positions.
+    """
+
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities (nats) at each of ``where`` given all tokens before it, known or not."""
+        ...
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """The bill of that pass: one call for every row that is asked about something."""
         ...
 
 

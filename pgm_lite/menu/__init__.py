@@ -12,6 +12,7 @@ from pgm_lite.menu.recap import RECAP
 from pgm_lite.menu.revising import PATH_PLANNING, REMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
+from pgm_lite.menu.two_models import ADAPTIVE_PARALLEL, SPECULATIVE_DECODE
 
 __all__ = ["SAMPLERS", "Request", "Sampler"]
 
@@ -28,6 +29,8 @@ LISTED = (
     PATH_PLANNING,
     RECAP,
     AUTOREGRESS,
+    SPECULATIVE_DECODE,
+    ADAPTIVE_PARALLEL,
 )
 
 SAMPLERS: dict[str, Sampler] = {each.name: each for each in LISTED}
