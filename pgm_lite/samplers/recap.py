@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Step, gather_positions
-from pgm_lite.draw import Reshaped, law
+from pgm_lite.draw import Reshaped, gumbel, law
 from pgm_lite.orders import BlindOrder, Order
 from pgm_lite.protocols import Cached, unwrapped
 from pgm_lite.run import Run
@@ -121,12 +121,14 @@ def _recap(
             answers = dressed(model, own, asked)
             laws = answers.laws
         else:
-            asked = order.scope(canvas.unknown, size)
+            asked = order.scope(canvas.unknown, size, rng=rng)
             own, memory = inner.full(canvas, asked)
             answers = dressed(model, own, asked)
             score = order.score(answers.own)
             if noise:
-                score = score + noise * (1 - index / len(schedule)) * gumbel(score, rng=rng)
+                score = score + noise * (1 - index / len(schedule)) * gumbel(
+                    score.shape, rng=rng
+                ).to(score.device)
             chosen = order.choose(asked, score, size, rng=rng)
             group, first = asked.gather(1, chosen), chosen[:, : counts[0]]
             at, laws = asked.gather(1, first), gather_positions(answers.laws, first)
@@ -171,9 +173,3 @@ def dressed(
         return Answers(inner.own, law(model.reshape(inner.laws)))
     precise = law(own.masked_fill((where < 0)[..., None], 0.0))
     return Answers(precise, precise)
-
-
-def gumbel(like: Float[Tensor, "b q"], *, rng: torch.Generator) -> Float[Tensor, "b q"]:
-    """Independent standard Gumbel noise, float64."""
-    uniform = torch.rand(like.shape, generator=rng, device=rng.device, dtype=torch.float64)
-    return -(-uniform.to(like.device).log()).log()

@@ -16,7 +16,7 @@ from pgm_lite.datasets import Dataset
 from pgm_lite.digits import Digits
 from pgm_lite.knobs import Value
 from pgm_lite.menu import SAMPLERS, Request, Sampler
-from pgm_lite.oracle import HalfKnown, Sequential, Support
+from pgm_lite.oracle import HalfKnown, Refreshed, Sequential, Support
 from pgm_lite.run import Run
 from pgm_lite.two_models import TwoModels
 
@@ -31,6 +31,8 @@ class Claim:
     the reason, if there are none. ``finer``: settings from coarse to fine along which the distance to
     the joint falls; empty, with the reason, if it does not. ``adds_up``: the log-probabilities of
     an exact run sum to log p(x). ``proved_in``: the file, below tests/, with identities of its own.
+    ``infills``: it takes known tokens anywhere, not only at the start. ``walked``: all it draws goes
+    through ``draw_at`` and ``heads``, so that every outcome can be walked.
     """
 
     exact: Settings | None
@@ -38,6 +40,8 @@ class Claim:
     adds_up: bool = True
     reason: str = ""
     proved_in: str = "laws/identities"
+    infills: bool = True
+    walked: bool = True
 
 
 CLAIMS: dict[str, Claim] = {
@@ -52,12 +56,45 @@ CLAIMS: dict[str, Claim] = {
         reason="two positions may flip in one step, however many steps there are",
         proved_in="laws/test_own_pace.py",
     ),
-    "autoregress": Claim({}, reason="it has no coarse setting", proved_in="laws/test_exact.py"),
+    "autoregress": Claim(
+        {},
+        reason="it has no coarse setting",
+        proved_in="laws/test_exact.py",
+        infills=False,
+    ),
     "unmask_digits": Claim(
         None,
         tuple({"steps": steps} for steps in (1, 3, 24)),
         reason="exact within a token; digits of two tokens may be revealed in one step",
         proved_in="models/test_unmask_digits.py",
+    ),
+    "first_hitting": Claim({}, reason="one position a call: there is nothing coarser"),
+    "entropy_bounded": Claim(
+        None,
+        tuple({"gamma": gamma} for gamma in (3, 0.9, 0)),
+        reason="gamma 0 still writes certain positions together, which is exact",
+    ),
+    "threshold": Claim({"tau": 1}, tuple({"tau": tau} for tau in (0, 0.7, 1))),
+    "stable": Claim({"tau": 1}, tuple({"tau": tau, "history": 0} for tau in (0, 0.7, 1))),
+    "remask": Claim(
+        None,
+        tuple({"eta": 0, "steps": steps} for steps in (1, 3, 24)),
+        reason="like ancestral sampling, two positions may flip in one step",
+    ),
+    "path_planning": Claim(
+        None,
+        reason="it ranks drawn tokens, which bends the law at any number of steps",
+    ),
+    "recap": Claim(
+        {"schedule": "one-by-one", "local": 0},
+        reason="a coarse schedule bends it as it bends unmask",
+    ),
+    "speculative_decode": Claim({}, reason="exact for any number of drafts", infills=False),
+    "adaptive_parallel": Claim(
+        {"mixture": 0},
+        reason="the mixture is no approximation that a budget would refine",
+        infills=False,
+        walked=False,
     ),
     "speculate": Claim(
         {"window": "constant", "size": 1, "loops": 1},
@@ -72,13 +109,18 @@ ORACLES: dict[str, Callable[[Support], object]] = {
     "tokens given any of their digits": lambda law: HalfKnown(
         law, Digits(law.vocab_size, 2 if law.vocab_size > 2 else 1)
     ),
+    "the next token given all before it, at several positions in one call": Sequential,
+    "a few positions from remembered keys and values of all others": Refreshed,
     "a draft of many positions and a verdict on each draft": lambda law: TwoModels(
         scrambled(law), law
     ),
 }
 """The exact model that answers what a sampler needs."""
 
-COMPANIONS: dict[str, Callable[[Support], object]] = {}
+COMPANIONS: dict[str, Callable[[Support], object]] = {
+    "ar": lambda law: Sequential(law),
+    "ar_small": lambda law: Sequential(scrambled(law)),
+}
 """The exact second model, by the name of the checkpoint a sampler asks."""
 
 
@@ -130,8 +172,10 @@ def choices(name: str) -> list[Settings]:
 
 def fitting(knob: str, value: Value) -> Settings:
     """A setting, with what else has to be chosen for it to be allowed."""
-    beside = {("fill", "sample-then-rank"): {"order": "confidence"}}
-    return {knob: value, **beside.get((knob, str(value)), {})}
+    ranked: Settings = {"order": "confidence", "fill": "sample-then-rank"}
+    if value == "sample-then-rank" or (knob == "choice_temperature" and value):
+        return {**ranked, knob: value}
+    return {knob: value}
 
 
 SMALL = dirichlet(3, 4)
