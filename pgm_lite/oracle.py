@@ -239,29 +239,32 @@ class Sequential:
 
 
 class Refreshed:
-    """Any ``Conditional`` as a ``Cached`` one whose memory is never stale: every pass starts afresh."""
+    """Any ``Conditional`` as a ``Cached`` one whose memory is never stale: each pass asks anew."""
 
-    def __init__(self, law: Conditional) -> None:
-        self.law = law
+    family = "oracle"
+    reads = "known"
+
+    def __init__(self, original: Conditional) -> None:
+        self.original = original
 
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """The model's answers."""
-        return self.law.log_probs(canvas, where)
+        return self.original.log_probs(canvas, where)
 
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill."""
-        return self.law.cost(canvas, where)
+        return self.original.cost(canvas, where)
 
     def full(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> tuple[Tensor, None]:
         """The model's answers; nothing has to be remembered."""
-        return self.law.log_probs(canvas, where), None
+        return self.original.log_probs(canvas, where), None
 
     def local(
         self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
     ) -> Float[Tensor, "b q v"]:
         """The model's answers given the canvas as it is."""
         del memory, group
-        return self.law.log_probs(canvas, where)
+        return self.original.log_probs(canvas, where)
 
     def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
         """One call for every row that is asked something; meant for oracles, which cost no more."""

@@ -42,9 +42,11 @@ def path_planning(
     before, reopens written ones that are no longer among the best and writes drawn ones that are
     (P2 with self-planning, arXiv 2502.03540). The score is the token's log-probability
     in the model's own law; ``eta`` multiplies that of written tokens. Log-probabilities are never
-    positive, so a larger eta reopens more, and 0 never reopens: *sample-then-rank* of ``unmask``,
-    whose bias towards the probable this sampler shares at any eta. ``scored`` is "when written" or
-    "now"; the module says how they differ, and from the paper.
+    positive, so a larger eta reopens more, and 0 never reopens: *sample-then-rank* of ``unmask``.
+    Like that, it is biased with perfect answers and one position a step: what is kept depends on
+    what was drawn. At eta up to 1 the entropy is too low; at large eta probable tokens are reopened
+    too, and it is too high. ``scored`` is "when written" or "now"; the module says how they differ,
+    and from the paper.
 
     All of one step comes from one canvas, so nothing is both reopened and written in it. What is
     known at the start is given and never reopened. Ties go to written tokens, then by chance, and
