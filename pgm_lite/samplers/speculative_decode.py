@@ -145,7 +145,9 @@ def _judge(
         p_laws = torch.cat([laws, targets[:, -1:]], 1)
     open_ = drafts.where >= 0
     q = targets.gather(-1, drafts.tokens[..., None])[..., 0]
-    judged, refused = verdict(drafts.log_prob.where(open_, q), q, open_, rng=rng)
+    judged, refused = verdict(
+        drafts.log_prob.where(open_, 0.0), q.where(open_, 0.0), open_, rng=rng
+    )
     further = (where >= 0) & ~open_ & ~refused.any(1, keepdim=True)
     certain = torch.full_like(targets, -torch.inf).scatter(-1, drafts.tokens[..., None], 0.0)
     left_over = residual(p_laws, targets).where(refused[..., None], certain)

@@ -27,10 +27,12 @@ from pgm_lite.orders import (
 from pgm_lite.policies import Policy, entropy_bounded, factor, stable, threshold
 from pgm_lite.protocols import DigitConditional, DraftVerify
 from pgm_lite.samplers import (
+    adaptive_parallel,
     ancestral,
     autoregress,
     first_hitting,
     speculate,
+    speculative_decode,
     unmask,
     unmask_adaptive,
     unmask_digits,
@@ -266,6 +268,28 @@ def speculation(subject: Subject, window: str, loops: int, redraw: bool) -> Case
     )
 
 
+def small_drafts(subject: Subject, drafter: Callable[[], Model], drafts: int) -> Case:
+    """A case of ``speculative_decode``."""
+    return Case(
+        subject,
+        f"autoregress from {drafts} drafts of another model",
+        lambda model, canvas, rng: speculative_decode(
+            model, drafter(), canvas, drafts=drafts, rng=rng
+        ),
+    )
+
+
+def mixing(subject: Subject, judge: Callable[[], Model], mixture: float, ahead: int) -> Case:
+    """A case of ``adaptive_parallel``."""
+    return Case(
+        subject,
+        f"autoregress from a mixture of {mixture:g}, {ahead} ahead",
+        lambda model, canvas, rng: adaptive_parallel(
+            model, judge(), canvas, mixture=mixture, look_ahead=ahead, rng=rng
+        ),
+    )
+
+
 def cases() -> list[Case]:
     """Every sampler on every model it applies to, in every combination of its choices."""
     found: list[Case] = []
@@ -302,4 +326,23 @@ def cases() -> list[Case]:
         )
         for subject in NEXT_TOKENS
     )
+    judges = {each.name: each for each in NEXT_TOKENS}
+    for subject in NEXT_TOKENS:
+        # Rows of one letter or one position accept everything; a tempered AR drafts for a plain one.
+        drafter = judges["AR line"] if "AR" in subject.name else subject
+        found.extend(small_drafts(subject, drafter.make, drafts) for drafts in (1, 3))
+    for name, judge in (
+        ("dirichlet 3x3", "dirichlet in sequence"),
+        ("tempered", "dirichlet in sequence"),
+        ("top-p", "dirichlet in sequence"),
+        ("one position", "one position in sequence"),
+        ("shidoku", "shidoku in sequence"),
+        ("MDLM line", "AR line"),
+        ("PGM line", "AR line"),
+    ):
+        subject = next(each for each in CONDITIONALS if each.name == name)
+        found.extend(
+            mixing(subject, judges[judge].make, mixture, ahead)
+            for mixture, ahead in ((0, 2), (0.5, 9), (1, 3))
+        )
     return found
