@@ -112,8 +112,10 @@ def from_file(path: Path) -> Support:
         if path.suffix == ".npy":
             return _from_table(np.load(path, allow_pickle=False))
         given: object = json.loads(path.read_text(encoding="utf-8"))
-        return _from_list(cast("dict[str, object]", given)) if isinstance(given, dict) else (
-            _from_table(np.array(given, dtype=np.float64))
+        return (
+            _from_list(cast("dict[str, object]", given))
+            if isinstance(given, dict)
+            else (_from_table(np.array(given, dtype=np.float64)))
         )
     except (ValueError, TypeError, KeyError, EOFError) as error:
         raise ValueError(f"{path} holds no law: {_said(error)}") from None

@@ -8,6 +8,7 @@ from pgm_lite.lab.cliff import Bill, cliff
 from pgm_lite.lab.error_split import (
     Split,
     along_truth,
+    asked_of,
     model_error,
     sampled,
     split_error,
@@ -18,10 +19,11 @@ from pgm_lite.lab.error_split import (
 from pgm_lite.lab.policies import DEFAULT, Policy, listing, policy
 from pgm_lite.lab.policy_law import PartialStates, PolicyLaw, policy_law
 from pgm_lite.lab.simulation import Counted, follow, simulate
-from pgm_lite.lab.table import Finding, compare
+from pgm_lite.lab.table import SAMPLES, Finding, compare
 
 __all__ = [
     "DEFAULT",
+    "SAMPLES",
     "Bill",
     "Counted",
     "Finding",
@@ -30,6 +32,7 @@ __all__ = [
     "PolicyLaw",
     "Split",
     "along_truth",
+    "asked_of",
     "cliff",
     "compare",
     "follow",

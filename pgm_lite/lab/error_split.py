@@ -18,8 +18,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pgm_lite import catalog
-from pgm_lite.core import Canvas, Conditional, Cost, ErrorStep, listed, scatter
+from pgm_lite.core import Canvas, Conditional, Cost, ErrorStep, Step, listed, scatter
 from pgm_lite.draw import entropy_of, rng
+from pgm_lite.lab.rows import unique_rows
 from pgm_lite.laws import shidoku_law
 from pgm_lite.oracle import Support
 from pgm_lite.orders import BlindOrder, random_order
@@ -55,11 +56,11 @@ class Split:
         return {
             "along": self.along,
             "steps": str(self.steps),
-            "model error": f"{self.model:.4f} ± {self.model_error:.4f}",
-            "parallel error": f"{self.parallel:.4f} ± {self.parallel_error:.4f}",
-            "together": f"{self.model + self.parallel:.4f}",
+            "model error": f"{self.model:.4f}",
+            "± model": f"{self.model_error:.4f}",
+            "parallel error": f"{self.parallel:.4f}",
+            "± parallel": f"{self.parallel_error:.4f}",
             "left the law": f"{self.left:.3f}",
-            "samples": str(self.samples),
         }
 
 
@@ -80,7 +81,7 @@ def split_error(trace: Trace, network: Conditional, law: Support) -> Trace:
             f"the law is over {law.seq_len} positions of {law.vocab_size} tokens, the trace over "
             f"{trace.init.seq_len} of {len(trace.header.symbols)}; give the law of its data set"
         )
-    steps = []
+    steps: list[Step] = []
     for index, step in enumerate(trace.steps):
         before = trace.state(index)
         if step.reopened is not None:
@@ -225,6 +226,6 @@ def _joint_entropy(
     if not bool(total > 0):
         return total
     some = weights > 0
-    _, which = law.sequences[some][:, group].unique(dim=0, return_inverse=True)
+    _, which = unique_rows(law.sequences[some][:, group])
     joint = torch.zeros(int(which.max()) + 1, dtype=torch.float64)
     return entropy_of((joint.index_add_(0, which, weights[some]) / total).log())

@@ -221,9 +221,7 @@ def _unmask(order: Order, k: int, fill: str) -> Sampler:
 
 
 def _always(k: int) -> Count:
-    return lambda step, falling, unknown: _certainly(
-        torch.full_like(unknown, k), falling, unknown
-    )
+    return lambda step, falling, unknown: _certainly(torch.full_like(unknown, k), falling, unknown)
 
 
 def _certainly(

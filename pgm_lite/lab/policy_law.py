@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional
 from pgm_lite.lab.policies import ROUNDING, Policy
+from pgm_lite.lab.rows import unique_rows
 from pgm_lite.laws import every_sequence
 from pgm_lite.samplers.fill import ask
 
@@ -61,7 +62,7 @@ class PartialStates:
 
     def answers(self, states: Int[Tensor, " r"]) -> tuple[Tensor, Tensor]:
         """The model's own laws, which are scored, and those to draw from [r n v], in nats."""
-        for new in states[~self._asked[states]].split(1024):
+        for new in torch.split(states[~self._asked[states]], 1024):
             canvas = Canvas(self.tokens[new] % self.v, self.known[new])
             answers = ask(self.model, canvas, torch.arange(self.n).expand(len(new), -1))
             self._own[new], self._laws[new], self._asked[new] = answers.own, answers.laws, True
@@ -99,7 +100,7 @@ def _parts(
     if not policy.ranks_samples:
         yield from rows.split(max(1, _AT_ONCE >> states.n))
         return
-    known_sets, which = states.known[rows].unique(dim=0, return_inverse=True)
+    known_sets, which = unique_rows(states.known[rows])
     for index, known in enumerate(known_sets):
         draws = states.v ** int((~known).sum())
         yield from rows[which == index].split(max(1, (_AT_ONCE >> states.n) // draws))

@@ -10,6 +10,7 @@ from torch import Tensor
 from pgm_lite.core import Canvas, Conditional, Cost, Step, listed, positions_mask
 from pgm_lite.draw import categorical
 from pgm_lite.lab.policies import Policy
+from pgm_lite.lab.rows import unique_rows
 from pgm_lite.oracle import Support
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, write
@@ -47,11 +48,12 @@ def simulate(policy: Policy, law: Support, *, samples: int, rng: torch.Generator
     for step in sampler(law, canvas, rng) if sampler else follow(policy, law, canvas, rng=rng):
         cost, last = cost + step.cost, step.canvas
         asked = asked + step.queried.sum(1)
-    found, counts = last.tokens.unique(dim=0, return_counts=True)
+    found, which = unique_rows(last.tokens)
+    counts = which.bincount()
     truth, frequency = law.log_prob(found).exp(), counts.double() / samples
     missed = 1 - truth.sum()
     apart = float((frequency - truth).abs().sum() + missed) / 2
-    valid = float(frequency[truth > 0].sum())
+    valid = int(counts[truth > 0].sum()) / samples
     outcomes = int((law.weights > 0).sum())
     return Counted(
         samples=samples,

@@ -47,19 +47,21 @@ class Finding:
         cells = {"policy": self.policy}
         if self.samples is None:
             cells |= {"TV": f"{self.total_variation:.4f}", "KL": f"{_positive(self.kl):.4f}"}
-            cells["entropy change"] = f"{_positive(self.entropy_change):+.4f}"
+            cells["Δ entropy"] = f"{_positive(self.entropy_change):+.4f}"
             return cells | {
                 "valid": f"{self.valid:.4f}",
-                "calls": f"{self.calls:.3f}",
+                "calls": f"{self.calls:.2f}",
                 "asked": f"{self.asked:.2f}",
             }
         return cells | {
-            "TV": f"{self.total_variation:.3f} ± {self.total_variation_error:.3f}",
-            "TV of exact draws": f"{self.noise_floor:.3f}",
-            "valid": f"{self.valid:.4f} ± {self.valid_error:.4f}",
-            "calls": f"{self.calls:.3f} ± {self.calls_error:.3f}",
+            "TV": f"{self.total_variation:.3f}",
+            "± TV": f"{self.total_variation_error:.3f}",
+            "floor": f"{self.noise_floor:.3f}",
+            "valid": f"{self.valid:.4f}",
+            "± valid": f"{self.valid_error:.4f}",
+            "calls": f"{self.calls:.2f}",
+            "± calls": f"{self.calls_error:.2f}",
             "asked": f"{self.asked:.2f}",
-            "samples": str(self.samples),
         }
 
 
