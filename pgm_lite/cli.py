@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from pgm_lite.cli_distill import distill
+from pgm_lite.cli_lab import lab
 from pgm_lite.printing import as_table, console, save
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app = typer.Typer(
 HERE = Path(__file__).parent.parent
 
 app.command()(distill)
+app.command()(lab)
 
 
 @app.callback()

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from networks import stirred
 
-from pgm_lite import datasets
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP
+from pgm_lite.laws import dirichlet as drawn_law
+from pgm_lite.laws import every_sequence, markov
+from pgm_lite.laws import shidoku_law as shidoku
 from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
 from pgm_lite.net import Shape
 from pgm_lite.oracle import HalfKnown, Sequential, Support
@@ -45,30 +47,12 @@ Model = Conditional | NextToken | DigitConditional | DraftVerify
 Runner = Callable[[Model, Canvas, torch.Generator], Iterator[Step]]
 
 
-def every_sequence(n: int, v: int) -> torch.Tensor:
-    """All v^n sequences, in the order of their table."""
-    return torch.cartesian_prod(*[torch.arange(v)] * n).reshape(v**n, n)
+__all__ = ["every_sequence", "markov", "shidoku"]
 
 
 def dirichlet(n: int, v: int, seed: int = 0) -> Support:
     """A law drawn uniformly from all laws on v^n sequences: no structure, no ties."""
-    rng = torch.Generator().manual_seed(seed)
-    weights = -torch.rand(v**n, generator=rng, dtype=torch.float64).log()
-    return Support(every_sequence(n, v), vocab_size=v, weights=weights / weights.sum())
-
-
-def markov(n: int, v: int, stay: float = 0.8) -> Support:
-    """A chain that keeps its token with probability ``stay``: neighbours are the most dependent."""
-    sequences = every_sequence(n, v)
-    kept = (sequences[:, 1:] == sequences[:, :-1]).double()
-    steps = kept * stay + (1 - kept) * (1 - stay) / (v - 1)
-    return Support(sequences, vocab_size=v, weights=steps.prod(1) / v)
-
-
-def shidoku() -> Support:
-    """The 288 grids, equally likely."""
-    grids, _ = datasets.shidoku().splits["train"].batch(torch.arange(288))
-    return Support(grids, vocab_size=4)
+    return drawn_law(n, v, seed=seed)
 
 
 LINE = Shape(vocab_size=3, rows=1, columns=5, width=8, heads=2, depth=2)
