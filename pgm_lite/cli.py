@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from pgm_lite.cli_distill import distill
+from pgm_lite.cli_frontier import frontier
 from pgm_lite.cli_lab import lab
 from pgm_lite.printing import as_table, console, save
 
@@ -34,6 +35,7 @@ HERE = Path(__file__).parent.parent
 
 app.command()(distill)
 app.command()(lab)
+app.command()(frontier)
 
 
 @app.callback()
