@@ -1,6 +1,7 @@
 """pgm_lite: see how masked generation works, find where it goes wrong, measure what it costs."""
 
-from pgm_lite import datasets
+from pgm_lite import datasets, lab, laws
+from pgm_lite.analytics import analyse
 from pgm_lite.catalog import load, watch
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Layout, NextToken, Step
 from pgm_lite.digits import Digits
@@ -67,6 +68,7 @@ __all__ = [
     "Trace",
     "TwoModels",
     "adaptive_parallel",
+    "analyse",
     "ancestral",
     "autoregress",
     "blocks",
@@ -81,6 +83,8 @@ __all__ = [
     "first_hitting",
     "halton",
     "joint_table",
+    "lab",
+    "laws",
     "left_to_right",
     "linear_window",
     "load",

@@ -43,8 +43,11 @@ def frontier(
             save(json, rows)
     quality = measuring.QUALITY[dataset]
     starred = measuring.marked(rows, quality, cost)
-    console.print(as_table(f"{dataset}: {quality} against {cost}; * is on the frontier", starred))
+    title = f"{dataset}: {quality} against {cost}, {rows[0]['samples']} samples a point"
+    console.print(as_table(title, measuring.brief(starred, quality)))
+    console.print(
+        "* nothing of the same model costs as little and scores as well; ** nothing at all"
+    )
     save(json, starred)
     if html:
-        title = f"{dataset}: {quality} against cost, {rows[0]['samples']} samples a point"
         html.write_text(quality_against_cost(rows, quality=quality, title=title).to_html())

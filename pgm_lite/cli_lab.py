@@ -58,8 +58,11 @@ def lab(
             ):
                 findings.append(finding)
                 status.update(f"{name}: {finding.policy}")
-        count = findings[0].samples
-        how = f"{count:,} samples each" if count else "exact"
+        one = findings[0]
+        how = "exact"
+        if one.samples is not None:
+            error, floor = one.total_variation_error, one.noise_floor
+            how = f"{one.samples:,} samples each, TV ± {error:.3f}, of exact draws {floor:.3f}"
         size = f"{law.seq_len} positions, {law.vocab_size} tokens, {law.entropy():.4f} nats"
         console.print(as_table(f"{name}: {size}; {how}", [each.row() for each in findings]))
         found[name] = [asdict(each) for each in findings]

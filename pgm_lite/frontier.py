@@ -15,6 +15,9 @@ from pgm_lite.metrics import FIGURES
 QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling", "sentences": "spelling"}
 """The figure of the data set's judge that stands against the cost."""
 
+HONEST = ("total_variation", "entropy", "distinct")
+"""What stands beside the quality: a sampler can score well by saying always the same."""
+
 STEPS: dict[str, tuple[int, ...]] = {
     "shidoku": (2, 4, 8, 16),
     "faces": (8, 16, 32),
@@ -121,17 +124,28 @@ def frontier(
 
 
 def marked(rows: Sequence[Row], quality: str, cost: str = "GFLOP") -> list[Row]:
-    """The rows, those on the frontier of ``quality`` against ``cost`` marked with a star."""
+    """The rows with stars: * where nothing of the same model beats them, ** where nothing does."""
     if quality not in FIGURES:
         raise ValueError(f"no judge knows {quality!r}; they know {', '.join(FIGURES)}")
     sign = 1 if FIGURES[quality].better == "higher" else -1
-    points = [(float(row[cost]), sign * float(row[quality])) for row in rows]
+    points = [(row["model"], float(row[cost]), sign * float(row[quality])) for row in rows]
+    starred: list[Row] = []
+    for row, (model, *point) in zip(rows, points, strict=True):
+        better = [other for other, *its in points if beats(its, point)]
+        stars = "" if model in better else "*" if better else "**"
+        starred.append({**row, "frontier": stars})
+    return starred
+
+
+def beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    """(cost, score): costs no more, scores no less, and is better in one of them."""
+    return one[0] <= other[0] and one[1] >= other[1] and list(one) != list(other)
+
+
+def brief(rows: Sequence[Row], quality: str) -> list[Row]:
+    """The columns that fit on a screen: the quality, what keeps it honest, the costs, the stars."""
+    kept = ("sampling", "budget", quality, *HONEST, "calls", "GFLOP", "seconds", "frontier")
     return [
-        {**row, "frontier": "" if any(beats(other, point) for other in points) else "*"}
-        for row, point in zip(rows, points, strict=True)
+        {"model": row["model"].split("/")[1]} | {name: row[name] for name in kept if name in row}
+        for row in rows
     ]
-
-
-def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Costs no more, scores no less, and is better in one of them."""
-    return one[0] <= other[0] and one[1] >= other[1] and one != other

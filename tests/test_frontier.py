@@ -50,17 +50,17 @@ def test_every_point_has_quality_and_costs() -> None:
 
 def test_stars_mark_what_nothing_beats() -> None:
     rows = [
-        {"GFLOP": "1", "validity": "0.5"},
-        {"GFLOP": "2", "validity": "0.4"},
-        {"GFLOP": "2", "validity": "0.7"},
-        {"GFLOP": "3", "validity": "0.7"},
-        {"GFLOP": "1", "validity": "0.5"},
+        {"model": "a", "GFLOP": "1", "validity": "0.5"},
+        {"model": "a", "GFLOP": "2", "validity": "0.4"},
+        {"model": "a", "GFLOP": "2", "validity": "0.7"},
+        {"model": "b", "GFLOP": "3", "validity": "0.7"},
+        {"model": "b", "GFLOP": "1", "validity": "0.5"},
     ]
     stars = [row["frontier"] for row in frontier.marked(rows, "validity")]
-    assert stars == ["*", "", "*", "", "*"]
-    distances = [{"calls": row["GFLOP"], "frechet": row["validity"]} for row in rows]
+    assert stars == ["**", "", "**", "*", "**"]
+    distances = [row | {"calls": row["GFLOP"], "frechet": row["validity"]} for row in rows]
     stars = [row["frontier"] for row in frontier.marked(distances, "frechet", "calls")]
-    assert stars == ["*", "*", "", "", "*"]
+    assert stars == ["**", "**", "", "", "**"]
 
 
 def test_the_command_writes_rows_and_figure(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_the_command_writes_rows_and_figure(tmp_path: Path) -> None:
     words += ["--sampler", "unmask", "--json", str(rows), "--html", str(figure)]
     result = CliRunner().invoke(cli.app, words)
     assert result.exit_code == 0, result.output
-    assert "is on the frontier" in result.output
+    assert "** nothing at all" in result.output
     saved = json.loads(rows.read_text())
     assert {row["model"] for row in saved} == {"shidoku/pgm"}
-    assert any(row["frontier"] == "*" for row in saved)
+    assert any(row["frontier"] == "**" for row in saved)
     assert "plotly" in figure.read_text()
 
 

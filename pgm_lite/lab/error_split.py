@@ -119,12 +119,9 @@ def total_correlation(
     posterior = law.agreeing(canvas)
     where = listed(written)
     single = entropy_of(law.tokens_in(posterior, where)).masked_fill(where < 0, 0.0).sum(1)
-    together = torch.stack(
-        [
-            _joint_entropy(law, weights, group)
-            for weights, group in zip(posterior, written, strict=True)
-        ]
-    )
+    together = torch.zeros_like(single)
+    for row, (weights, group) in enumerate(zip(posterior, written, strict=True)):
+        together[row] = _joint_entropy(law, weights, group)
     possible = posterior.sum(1) > 0
     return (single - together).clamp(min=0.0).where(possible, math.nan)
 

@@ -55,8 +55,6 @@ class Finding:
             }
         return cells | {
             "TV": f"{self.total_variation:.3f}",
-            "± TV": f"{self.total_variation_error:.3f}",
-            "floor": f"{self.noise_floor:.3f}",
             "valid": f"{self.valid:.4f}",
             "± valid": f"{self.valid_error:.4f}",
             "calls": f"{self.calls:.2f}",

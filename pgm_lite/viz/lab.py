@@ -110,7 +110,7 @@ def cost_cliff(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> go.Figu
         y=1,
         line={"dash": "dash", "width": 1.5, "color": LIGHT["muted"].text},
         annotation_text="masked model, any order",
-        annotation_position="bottom right",
+        annotation_position="bottom left",
     )
     figure.update_xaxes(title_text="share of the unknown that each step asks about (0: blind)")
     figure.update_xaxes(ticksuffix=" %")
