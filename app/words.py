@@ -37,6 +37,7 @@ DATASETS = {
 
 FAMILIES = {
     "ar": "AR: one after another",
+    "ar_small": "AR, small: drafts for the larger one",
     "mdlm": "MDLM: masks in, tokens out",
     "pgm": "PGM: reads only what is known",
     "prime": "Prime: tokens come out of a fog, digit by digit",
@@ -61,6 +62,17 @@ KNOBS = {
     "tau": "Tau (confidence)",
     "epsilon": "Epsilon (nats)",
     "history": "Steps looked back",
+    "variant": "What is reopened",
+    "loop_on": "Loop begins",
+    "loop_off": "Loop ends",
+    "loop_alpha": "Share known in the loop",
+    "scored": "Written tokens are judged",
+    "group_order": "Order of groups",
+    "full_first": "Full steps first",
+    "local": "Local steps a full one",
+    "drafts": "Drafts a check",
+    "mixture": "Mixture (0: AR, 1: drafts)",
+    "look_ahead": "Look-ahead",
 }
 
 SAMPLERS = {
@@ -70,9 +82,14 @@ SAMPLERS = {
     "entropy_bounded": "Entropy-bounded",
     "threshold": "Threshold",
     "stable": "Stable answers",
+    "remask": "Remask (ReMDM)",
+    "path_planning": "Path planning (P2)",
+    "recap": "Cached groups (ReCAP)",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
+    "speculative_decode": "Small model drafts",
+    "adaptive_parallel": "Adaptive parallel (APD)",
 }
 
 CLOCKS = {

@@ -8,8 +8,11 @@ from pgm_lite.menu.adaptive import ENTROPY_BOUNDED, FIRST_HITTING, STABLE, THRES
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
+from pgm_lite.menu.recap import RECAP
+from pgm_lite.menu.revising import PATH_PLANNING, REMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
+from pgm_lite.menu.two_models import ADAPTIVE_PARALLEL, SPECULATIVE_DECODE
 
 __all__ = ["SAMPLERS", "Request", "Sampler"]
 
@@ -22,7 +25,12 @@ LISTED = (
     ENTROPY_BOUNDED,
     THRESHOLD,
     STABLE,
+    REMASK,
+    PATH_PLANNING,
+    RECAP,
     AUTOREGRESS,
+    SPECULATIVE_DECODE,
+    ADAPTIVE_PARALLEL,
 )
 
 SAMPLERS: dict[str, Sampler] = {each.name: each for each in LISTED}

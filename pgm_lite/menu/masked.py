@@ -56,8 +56,8 @@ ASKS = Knob(
 )
 
 
-def run_unmask(request: Request) -> Iterator[Step]:
-    """``unmask`` with the schedule, order and fill mode of the request."""
+def schedule_of(request: Request) -> tuple[int, ...]:
+    """The schedule of the request; at most one step for each unknown position."""
     unknown = int(request.canvas.unknown[0].sum())
     steps = min(request.number("steps"), max(unknown, 1))
     schedules = {
@@ -65,10 +65,15 @@ def run_unmask(request: Request) -> Iterator[Step]:
         "uniform": lambda: uniform(unknown, steps=steps),
         "one-by-one": lambda: one_by_one(unknown),
     }
+    return schedules[request.text("schedule")]() if unknown else ()
+
+
+def run_unmask(request: Request) -> Iterator[Step]:
+    """``unmask`` with the schedule, order and fill mode of the request."""
     return unmask(
         cast("Conditional", request.model),
         request.canvas,
-        schedule=schedules[request.text("schedule")]() if unknown else (),
+        schedule=schedule_of(request),
         order=make_order(request),
         rng=rng(request.seed),
         fill=request.text("fill"),
