@@ -82,7 +82,7 @@ def entropy_bounded(gamma: float, proxy: Order | None = None) -> Policy:
 def threshold(tau: float) -> Policy:
     """Every position whose likeliest token has probability ``tau`` or more (Fast-dLLM, 2505.22618).
 
-    1 writes one position a step, and with it those that are certain; 0 writes all.
+    1 writes those that are certain together, and one position where none is; 0 writes all.
     """
     _check_probability("tau", tau)
     return Policy(f"threshold({tau:g})", confidence(), lambda ranked: ranked.confidence >= tau)

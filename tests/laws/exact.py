@@ -33,7 +33,8 @@ class Scripted:
     def __call__(self, log_probs: torch.Tensor, *, rng: torch.Generator) -> torch.Tensor:
         del rng
         laws = log_probs.double().softmax(-1).flatten(0, -2)
-        return torch.tensor([self.choose(law) for law in laws]).reshape(log_probs.shape[:-1])
+        chosen = torch.tensor([self.choose(law) for law in laws], dtype=torch.long)
+        return chosen.reshape(log_probs.shape[:-1])
 
     def heads(self, chance: torch.Tensor, *, rng: torch.Generator) -> torch.Tensor:
         """Stands in for ``draw.heads``."""
