@@ -45,6 +45,7 @@ class Record(TypedDict):
     layout: dict[str, Any]
     init: dict[str, list[int]]
     digits: NotRequired[dict[str, Any] | None]
+    sampler: NotRequired[dict[str, Any]]
     steps: list[Moment]
 
 
@@ -165,7 +166,8 @@ def refused(record: Record, k: int) -> dict[int, int]:
 def roles(record: Record, k: int) -> list[Role]:
     """What each position was to the network during step k; nothing if no model was called.
 
-    Passes that judge drafts read what is known and the drafts, and nothing else.
+    Passes that judge drafts read what is known and the drafts, and nothing else; local passes of
+    ReCAP read their group and have the rest in a cache.
     """
     step = record["steps"][k - 1] if k else None
     # A step without a bill may come from elsewhere; one that only reopens asks nothing.
@@ -181,10 +183,30 @@ def roles(record: Record, k: int) -> list[Role]:
     of_known, of_unknown = _READS[record["model"]["reads"]]
     if _has(step, "accept", "reject"):
         of_unknown = "absent"
+    through = _group(record, k)
     return [
-        "asked" if i in asked else of_known if is_known else "partly" if i in half else of_unknown
+        "asked"
+        if i in asked
+        else "cached"
+        if through is not None and i not in through
+        else of_known
+        if is_known
+        else "partly"
+        if i in half
+        else of_unknown
         for i, is_known in enumerate(known)
     ]
+
+
+def _group(record: Record, k: int) -> set[int] | None:
+    """What goes through the network in a local pass of ReCAP: what its group writes; else None."""
+    steps = record["steps"]
+    reads = [step["cost"]["encoder_positions"] for step in steps]
+    if record.get("sampler", {}).get("name") != "recap" or reads[k - 1] >= reads[0]:
+        return None
+    start = max(at for at in range(k) if reads[at] >= reads[0])
+    end = next((at for at in range(k, len(steps)) if reads[at] >= reads[0]), len(steps))
+    return {event[0] for step in steps[start:end] for event in step["events"]}
 
 
 def _has(step: Moment, *kinds: str) -> bool:

@@ -14,7 +14,7 @@ from pgm_lite.laws import every_sequence, markov
 from pgm_lite.laws import shidoku_law as shidoku
 from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
 from pgm_lite.net import Shape
-from pgm_lite.oracle import HalfKnown, Sequential, Support
+from pgm_lite.oracle import HalfKnown, Refreshed, Sequential, Support
 from pgm_lite.orders import (
     Order,
     blocks,
@@ -33,12 +33,16 @@ from pgm_lite.samplers import (
     ancestral,
     autoregress,
     first_hitting,
+    path_planning,
+    recap,
+    remask,
     speculate,
     speculative_decode,
     unmask,
     unmask_adaptive,
     unmask_digits,
 )
+from pgm_lite.samplers.remask import VARIANTS
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.two_models import TwoModels
 from pgm_lite.windows import Window, constant_window, cosine_window, linear_window
@@ -129,6 +133,14 @@ DRAFTS = (
         5,
         3,
     ),
+)
+CACHED = (
+    Subject("dirichlet refreshed", lambda: Refreshed(dirichlet(3, 3)), 1, 3, 3),
+    Subject("one position refreshed", lambda: Refreshed(dirichlet(1, 3)), 1, 1, 3),
+    Subject("shidoku refreshed", lambda: Refreshed(shidoku()), 4, 4, 4),
+    Subject("MDLM line, cached", lambda: stirred(MDLM, LINE), 1, 5, 3),
+    Subject("MDLM grid, cached", lambda: stirred(MDLM, SQUARE), 4, 4, 4),
+    Subject("MDLM tempered, cached", lambda: Tempered(stirred(MDLM, LINE), 0.7), 1, 5, 3),
 )
 WINDOWS: dict[str, Callable[[int], Window]] = {
     "windows of 1": lambda n: constant_window(1),
@@ -224,6 +236,43 @@ def adaptation(subject: Subject, policy: str, block_size: int | None) -> Case:
     )
 
 
+def remasking(subject: Subject, variant: str) -> Case:
+    """A case of ``remask``."""
+    return Case(
+        subject,
+        f"remask {variant}",
+        lambda model, canvas, rng: remask(model, canvas, steps=20, rng=rng, variant=variant),
+    )
+
+
+def planning(subject: Subject, eta: float) -> Case:
+    """A case of ``path_planning``."""
+
+    def run(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+        schedule = SCHEDULES["cosine"](int(canvas.unknown[0].sum()))
+        return path_planning(model, canvas, schedule=schedule, rng=rng, eta=eta)
+
+    return Case(subject, f"path planning, eta {eta:g}", run)
+
+
+def recapping(subject: Subject, order: str, local: int) -> Case:
+    """A case of ``recap``."""
+
+    def run(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+        return recap(
+            model,
+            canvas,
+            schedule=SCHEDULES["cosine"](int(canvas.unknown[0].sum())),
+            order=ORDERS[order](subject.rows, subject.columns),
+            rng=rng,
+            full_first=1,
+            local=local,
+            noise=2.0 if order in SIGHTED else 0.0,
+        )
+
+    return Case(subject, f"recap, {order}, {local} local", run)
+
+
 def digitwise(subject: Subject, steps: int, reveal: str) -> Case:
     """A case of ``unmask_digits``."""
     return Case(
@@ -290,6 +339,16 @@ def cases() -> list[Case]:
             adaptation(subject, policy, block_size)
             for policy in POLICIES
             for block_size in ((None,) if subject.wrapped else (None, 2))
+        )
+        # Variants differ in chances alone; two kinds of model are enough to tell them apart.
+        variants = VARIANTS if subject.name in ("dirichlet 3x3", "PGM line") else ("cap",)
+        found.extend(remasking(subject, variant) for variant in variants)
+        found.extend(planning(subject, eta) for eta in (0.0, 2.0))
+    for subject in CACHED:
+        found.extend(
+            recapping(subject, order, local)
+            for order in ("random", "confidence", "blocks of confidence")
+            for local in (1, 3)
         )
     for subject in DIGITS:
         found.extend(digitwise(subject, steps, "joint") for steps in (1, 6, 40))

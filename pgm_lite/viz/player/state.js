@@ -102,8 +102,20 @@ export function rolesAt(trace, k) {
     if (before.known[i]) roles[i] = known;
     else roles[i] = before.digits.has(i) ? PARTLY : judges(step) ? ABSENT : unknown; // a check sees no more than the drafts
   }
+  const group = groupAt(trace, k); // a local pass reads its group and remembers the rest
+  if (group) for (let i = 0; i < roles.length; i++) if (!group.has(i)) roles[i] = CACHED;
   for (const [i] of step.entropy || []) roles[i] = ASKED;
   return roles;
+}
+
+/** The positions that go through the network in a local pass of ReCAP: those its group writes; else null. */
+function groupAt(trace, k) {
+  const read = at => trace.steps[at]?.cost?.encoder_positions ?? Infinity, isLocal = at => read(at) < read(0);
+  if (trace.sampler?.name !== "recap" || !isLocal(k - 1)) return null;
+  let from = k - 1, to = k;
+  while (isLocal(from)) from -= 1;
+  while (to < trace.steps.length && isLocal(to)) to += 1;
+  return new Set(trace.steps.slice(from, to).flatMap(step => step.events.map(([i]) => i)));
 }
 
 /** The cost of step k alone. */
