@@ -47,7 +47,7 @@ class Form:
     def steering(self) -> list[gr.Radio | gr.Dropdown]:
         """The controls that decide which others matter: every choice of a few names."""
         knobs = [knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)]
-        return [*self.models, self.sampler, *knobs]
+        return [self.sampler, *knobs]
 
     @property
     def shaped(self) -> list[Any]:
@@ -106,6 +106,18 @@ class Form:
             updates.append(gr.update(**update))
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
+
+    def own_sampler(self, *values: object) -> dict[str, Any]:
+        """After another model was chosen: its own sampler, unless a special one was chosen by hand."""
+        given = self.named(values)
+        models = tuple(str(given[model]) for model in self.models)
+        usual = {catalog.samplers_for(name)[0].name for name in catalog.checkpoint_names()}
+        fitting, chosen = samplers_of(models), str(given[self.sampler])
+        kept = chosen in fitting and chosen not in usual
+        return gr.update(
+            choices=[(SAMPLERS.get(name, name), name) for name in fitting],
+            value=chosen if kept else fitting[0],
+        )
 
     def switch(self, dataset: str) -> list[Any]:
         """Another data set: its models, and how its prompt is written."""

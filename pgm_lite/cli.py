@@ -1,7 +1,6 @@
 """The command line: ``python -m pgm_lite COMMAND``. It asks the floors below and prints."""
 
 from dataclasses import replace
-from json import dumps
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+
+from pgm_lite.cli_distill import distill
+from pgm_lite.cli_frontier import frontier
+from pgm_lite.cli_lab import lab
+from pgm_lite.printing import as_table, console, save
 
 if TYPE_CHECKING:
     from pgm_lite.core import Layout
@@ -28,9 +31,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-
 HERE = Path(__file__).parent.parent
+
+app.command()(distill)
+app.command()(lab)
+app.command()(frontier)
 
 
 @app.callback()
@@ -258,23 +263,6 @@ def latencies(runs: int) -> dict[str, object]:
     ]
     console.print(as_table(f"Latency, {runs} runs after one warm-up", rows))
     return {"machine": bench.machine(), "seconds": seconds}
-
-
-def as_table(title: str, rows: list[dict[str, str]]) -> Table:
-    """Rows of named cells as a table; cells a row lacks stay empty."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
-    for row in rows:
-        table.add_row(*(row.get(column, "") for column in columns))
-    return table
-
-
-def save(path: Path | None, figures: object) -> None:
-    """Write figures as JSON, where a file is named."""
-    if path is not None:
-        path.write_text(dumps(figures, indent=1) + "\n")
 
 
 def shown(tokens: list[int], symbols: tuple[str, ...], layout: "Layout") -> str:

@@ -5,6 +5,7 @@ drawing by the inverse of a float64 distribution function has neither fault (arX
 section 4).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -63,6 +64,15 @@ def heads(chance: Float[Tensor, "*batch"], *, rng: torch.Generator) -> Bool[Tens
     """Coins that show heads with these chances; never with chance 0, always with chance 1."""
     uniform = torch.rand(chance.shape, generator=rng, device=rng.device, dtype=torch.float64)
     return uniform.to(chance.device) < chance
+
+
+def gumbel(shape: Sequence[int], *, rng: torch.Generator) -> Float[Tensor, "..."]:
+    """Standard Gumbel noise in float64, -log(-log U) with U halfway between two numbers of a grid.
+
+    It disturbs rankings. Tokens are drawn by ``categorical``, not by a race between such noises.
+    """
+    uniform = torch.rand(tuple(shape), generator=rng, device=rng.device, dtype=torch.float64)
+    return -(-(uniform + 2.0**-54).log()).log()
 
 
 def clocks(

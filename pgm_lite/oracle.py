@@ -238,6 +238,42 @@ class Sequential:
         return self.model.cost(Canvas(canvas.tokens, earlier), last)
 
 
+class Refreshed:
+    """Any ``Conditional`` as a ``Cached`` one whose memory is never stale: each pass asks anew."""
+
+    family = "oracle"
+    reads = "known"
+
+    def __init__(self, original: Conditional) -> None:
+        self.original = original
+
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
+        """The model's answers."""
+        return self.original.log_probs(canvas, where)
+
+    def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill."""
+        return self.original.cost(canvas, where)
+
+    def full(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> tuple[Tensor, None]:
+        """The model's answers; nothing has to be remembered."""
+        return self.original.log_probs(canvas, where), None
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """The model's answers given the canvas as it is."""
+        del memory, group
+        return self.original.log_probs(canvas, where)
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """One call for every row that is asked something; meant for oracles, which cost no more."""
+        del group
+        free = Cost.zero(len(where))
+        calls = (where >= 0).any(1).double().cpu()
+        return Cost(calls, free.encoder_positions, free.decoder_positions, free.flops)
+
+
 def checked(weights: Float[Tensor, " m"], count: int) -> Float[Tensor, " m"]:
     """The weights in float64, if they are a law on ``count`` things."""
     precise = weights.double()

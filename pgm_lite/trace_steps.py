@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, Step
+from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, ErrorStep, Step
 from pgm_lite.digits import Digits
-from pgm_lite.trace_file import CostPart, Event, StepPart, fault
+from pgm_lite.trace_file import CostPart, ErrorsPart, Event, StepPart, fault
 
 ENTROPY_DIGITS = 6
 """Decimals of an entropy in the file."""
@@ -35,7 +35,18 @@ def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPar
             (position, round(entropy[position], ENTROPY_DIGITS))
             for position in _true(step.queried[row])
         ],
+        errors=None if step.errors is None else _errors(step.errors, step.written, row),
     )
+
+
+def _errors(errors: ErrorStep, written: Bool[Tensor, "b n"], row: int) -> ErrorsPart:
+    model, (parallel,) = listed_floats(errors.model[row]), listed_floats(errors.parallel[row, None])
+    places = _true(written[row])
+    return ErrorsPart(model=[(at, _lost(model[at])) for at in places], parallel=_lost(parallel))
+
+
+def _lost(nats: float) -> float | None:
+    return None if math.isnan(nats) else max(0.0, round(nats, ENTROPY_DIGITS))
 
 
 def _events(step: Step, row: int) -> list[Event]:
@@ -113,7 +124,16 @@ class Replay:
             if self.digits is None
             else DigitStep(self.digits, change.digit_written, change.digit_log_prob),
             draft=change.draft_step() if self.drafting else None,
+            errors=None if part.errors is None else _errors_of(part.errors, self.canvas.seq_len),
         )
+
+
+def _errors_of(part: ErrorsPart, seq_len: int) -> ErrorStep:
+    model = torch.zeros(1, seq_len, dtype=torch.float64)
+    for at, nats in part.model:
+        model[0, at] = math.nan if nats is None else nats
+    parallel = math.nan if part.parallel is None else part.parallel
+    return ErrorStep(model, torch.tensor([parallel], dtype=torch.float64))
 
 
 class _Change:

@@ -17,7 +17,7 @@ from torch import Tensor
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.digits import Digits
 from pgm_lite.models.ramps import Ramp, constant
-from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.protocols import Cached, DigitConditional, DraftVerify
 
 
 @runtime_checkable
@@ -49,6 +49,20 @@ class SteerableDrafts(DraftVerify, Protocol):
         label: Int[Tensor, "b a"] | None = None,
     ) -> tuple[Float[Tensor, "b q v"], object]:
         """The draft law given the known tokens and the label, and the memory."""
+        ...
+
+
+@runtime_checkable
+class SteerableCache(Cached, Protocol):
+    """A model that remembers full passes and also takes a label: MDLM."""
+
+    def full(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        label: Int[Tensor, "b a"] | None = None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities given the known tokens and the label, and the memory."""
         ...
 
 
@@ -87,6 +101,23 @@ class Labelled:
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """A label costs nothing."""
         return cast("SteerableDrafts", self.model).verify_cost(order, slots)
+
+    def full(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """A full pass given the label."""
+        caching = cast("SteerableCache", self.model)
+        return caching.full(canvas, where, self.label.expand(canvas.batch, -1))
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """A local pass; the memory already knows the label."""
+        return cast("SteerableCache", self.model).local(memory, canvas, group, where)
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """A label costs nothing."""
+        return cast("SteerableCache", self.model).local_cost(group, where)
 
     @property
     def digits(self) -> Digits:
@@ -173,6 +204,27 @@ class Guided:
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The model's bill, twice."""
         once = cast("SteerableDrafts", self.model).verify_cost(order, slots)
+        return once + once
+
+    def full(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """A guided full pass, and both memories."""
+        caching = cast("SteerableCache", self.model)
+        with_label, one = caching.full(canvas, where, self.label.expand(canvas.batch, -1))
+        without, other = caching.full(canvas, where)
+        return self.mixed(with_label, without), (one, other)
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """A guided local pass."""
+        caching, both = cast("SteerableCache", self.model), cast("tuple[object, object]", memory)
+        return self.mixed(*(caching.local(each, canvas, group, where) for each in both))
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill, twice."""
+        once = cast("SteerableCache", self.model).local_cost(group, where)
         return once + once
 
     @property

@@ -105,6 +105,9 @@ def outcomes(run: Callable[[], Iterator[Step]]) -> Iterator[tuple[list[Step], fl
         with (
             patch("pgm_lite.samplers.fill.categorical", scripted),
             patch("pgm_lite.samplers.speculate.heads", scripted.heads),
+            patch("pgm_lite.samplers.ancestral.heads", scripted.heads),
+            patch("pgm_lite.samplers.first_hitting.categorical", scripted),
+            patch("pgm_lite.samplers.remask.heads", scripted.heads),
             patch("pgm_lite.samplers.adaptive_parallel.clocks", lambda laws, rng: Race()),
             patch("pgm_lite.samplers.adaptive_parallel.first_to_ring", scripted.first_to_ring),
         ):
