@@ -39,7 +39,9 @@ FAMILIES = {
     "ar": "AR: one after another",
     "ar_small": "AR, small: drafts for the larger one",
     "mdlm": "MDLM: masks in, tokens out",
+    "mdlm_sdtt": "MDLM, distilled: trained for few steps",
     "pgm": "PGM: reads only what is known",
+    "pgm_sdtt": "PGM, distilled: trained for few steps",
     "prime": "Prime: tokens come out of a fog, digit by digit",
     "self_spec": "SSMD: drafts, then checks itself",
 }

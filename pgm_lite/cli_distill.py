@@ -72,17 +72,19 @@ def distill(
             )
     console.print(f"Wrote {out / student}.safetensors and its card.")
     results: list[distilling.Judged] = []
-    for each in distilling.compare(
-        data,
-        (teacher, student),
-        out=out,
-        steps=tuple(at or (4, 8, 16, 32)),
-        samples=samples,
-        seed=seed,
-    ):
-        results.append(each)
-        console.print(f"judged {each.model} at {each.steps} steps", style="dim")
-    distilling.keep(results, student, out=out)
+    with console.status("judging") as status:
+        for each in distilling.compare(
+            data,
+            (teacher, student),
+            out=out,
+            steps=tuple(at or (4, 8, 16, 32)),
+            samples=samples,
+            seed=seed,
+        ):
+            results.append(each)
+            status.update(f"judged {each.model} at {each.steps} steps")
+            distilling.keep(results, student, out=out)
+            save(json, [asdict(done) for done in results])
     table = [
         {"model": each.model, "steps": str(each.steps)}
         | {key: f"{value:.4g}" for key, value in each.figures.items()}
@@ -90,4 +92,3 @@ def distill(
         for each in results
     ]
     console.print(as_table(f"{samples} samples by ancestral; drawn: nats a position", table))
-    save(json, [asdict(each) for each in results])
