@@ -213,14 +213,19 @@ class Guided:
         caching = cast("SteerableCache", self.model)
         with_label, one = caching.full(canvas, where, self.label.expand(canvas.batch, -1))
         without, other = caching.full(canvas, where)
-        return self.mixed(with_label, without), (one, other)
+        return self.mixed(with_label, without, self.scale_at(canvas)), (one, other)
 
     def local(
         self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
     ) -> Float[Tensor, "b q v"]:
         """A guided local pass."""
-        caching, both = cast("SteerableCache", self.model), cast("tuple[object, object]", memory)
-        return self.mixed(*(caching.local(each, canvas, group, where) for each in both))
+        caching, (one, other) = (
+            cast("SteerableCache", self.model),
+            cast("tuple[object, object]", memory),
+        )
+        with_label = caching.local(one, canvas, group, where)
+        without = caching.local(other, canvas, group, where)
+        return self.mixed(with_label, without, self.scale_at(canvas))
 
     def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill, twice."""

@@ -94,7 +94,6 @@ CLAIMS: dict[str, Claim] = {
         {"mixture": 0},
         reason="the mixture is no approximation that a budget would refine",
         infills=False,
-        walked=False,
     ),
     "speculate": Claim(
         {"window": "constant", "size": 1, "loops": 1},

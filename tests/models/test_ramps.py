@@ -83,7 +83,7 @@ def test_each_row_has_its_own_share() -> None:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("faces/pgm", "faces/self_spec", "faces/prime"):
+    for name in ("faces/mdlm", "faces/pgm", "faces/self_spec", "faces/prime"):
         put(tmp_path, name)
     monkeypatch.setattr(catalog, "CHECKPOINTS", tmp_path)
     catalog.load_with_card.cache_clear()
@@ -92,10 +92,17 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("shelf")
-@pytest.mark.parametrize("name", ["faces/pgm", "faces/self_spec", "faces/prime"])
-def test_the_ramp_of_a_run(name: str) -> None:
-    settings = {"delta": 0.5} if "self" in name else {"steps": 3}
-    wish = {"settings": settings, "label": {"glasses": "yes"}, "guidance": 4.0}
+@pytest.mark.parametrize(
+    ("name", "sampler", "settings"),
+    [
+        ("faces/pgm", "unmask", {"steps": 3}),
+        ("faces/mdlm", "recap", {"steps": 3}),
+        ("faces/self_spec", "speculate", {"delta": 0.5}),
+        ("faces/prime", "unmask_digits", {"steps": 3}),
+    ],
+)
+def test_the_ramp_of_a_run(name: str, sampler: str, settings: dict) -> None:
+    wish = {"sampler": sampler, "settings": settings, "label": {"glasses": "yes"}, "guidance": 4.0}
     constant = catalog.watch(name, **wish)
     ramped = catalog.watch(name, **wish, ramp="linear")
     assert ramped.header.knobs["ramp"] == "linear"
