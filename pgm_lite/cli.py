@@ -41,7 +41,7 @@ def root() -> None:
 @app.command()
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
-    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
+    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime, self_spec or insertion")],
     preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,

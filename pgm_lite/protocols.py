@@ -1,7 +1,7 @@
-"""What models of half-known tokens and self-speculating models can be asked.
+"""What models of half-known tokens, self-speculating and inserting models can be asked.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
-rows, n positions, l digits of a token, q queried positions, k listed positions, v vocabulary.
+rows, n positions, l digits of a token, q queried positions, k listed positions, g gaps, v vocabulary.
 """
 
 from typing import Protocol, runtime_checkable
@@ -61,6 +61,29 @@ class DraftVerify(Protocol):
 
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The bill of a verifying pass."""
+        ...
+
+
+@runtime_checkable
+class Inserting(Protocol):
+    """A model of sequences that grow: which token comes in next and where, or that it is done.
+
+    The first ``length`` entries of a row of ``tokens`` are what is there, as it is read; the rest
+    means nothing. Gap 0 is before the first of them, gap g right after the g-th.
+    """
+
+    def insertion_log_probs(
+        self, tokens: Int[Tensor, "b k"], length: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b g v"], Float[Tensor, " b"]]:
+        """The joint law (nats) of gap and token, g = k + 1, and the log-probability of being done.
+
+        The law is that of the next token given that there is one: gaps and tokens of a row sum to 1,
+        and gaps after its end are minus infinity.
+        """
+        ...
+
+    def insertion_cost(self, length: Int[Tensor, " b"]) -> Cost:
+        """The bill for asking about rows of these lengths; ``NOBODY`` is a row not asked about."""
         ...
 
 

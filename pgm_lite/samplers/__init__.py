@@ -2,8 +2,9 @@
 
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
+from pgm_lite.samplers.insert import insert
 from pgm_lite.samplers.speculate import speculate
 from pgm_lite.samplers.unmask import unmask
 from pgm_lite.samplers.unmask_digits import unmask_digits
 
-__all__ = ["ancestral", "autoregress", "speculate", "unmask", "unmask_digits"]
+__all__ = ["ancestral", "autoregress", "insert", "speculate", "unmask", "unmask_digits"]

@@ -55,6 +55,7 @@ def outcomes(run: Callable[[], Iterator[Step]]) -> Iterator[tuple[list[Step], fl
         with (
             patch("pgm_lite.samplers.fill.categorical", scripted),
             patch("pgm_lite.samplers.speculate.heads", scripted.heads),
+            patch("pgm_lite.samplers.insert.heads", scripted.heads),
         ):
             steps = list(run())
         scripts += scripted.untried
