@@ -1,12 +1,13 @@
 """A step as the file has it, and back: a file stores what changed, a ``Step`` the state."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, Step
+from pgm_lite.core import NOBODY, Canvas, Cost, DigitStep, DraftStep, InsertStep, Step
 from pgm_lite.digits import Digits
 from pgm_lite.trace_file import CostPart, Event, StepPart, fault
 
@@ -55,6 +56,9 @@ def _events(step: Step, row: int) -> list[Event]:
         events += judged
         written = _true(step.written[row] & ~step.draft.accepted[row])
     tokens, log_prob = listed_ints(step.canvas.tokens[row]), listed_floats(step.log_prob[row])
+    if step.insert is not None:
+        after = listed_ints(step.insert.after[row])
+        return [[at, "insert", tokens[at], _chance(log_prob[at]), after[at]] for at in written]
     events += [[at, "write", tokens[at], _chance(log_prob[at])] for at in written]
     return events + drafted
 
@@ -74,18 +78,20 @@ def _drafts(draft: DraftStep, row: int) -> tuple[list[Event], list[Event]]:
 class Replay:
     """The steps of a file as ``Step``s, one after another, from the canvas they start on.
 
-    With a ``code`` every step gets its part on digits; if the file is ``drafting``, its part on
-    drafts. ``digits`` is the canvas of digits so far.
+    With a ``code`` every step gets its part on digits; if the file has events of ``kinds`` "draft" or
+    "insert", its part on those. ``digits`` is the canvas of digits so far, ``order`` how positions
+    are read.
     """
 
-    def __init__(self, canvas: Canvas, code: Digits | None, *, drafting: bool) -> None:
-        self.canvas, self.code, self.drafting = canvas, code, drafting
+    def __init__(self, canvas: Canvas, code: Digits | None, kinds: Collection[str]) -> None:
+        self.canvas, self.code, self.drafting = canvas, code, "draft" in kinds
+        self.order = _true(canvas.known[0]) if "insert" in kinds else None
         self.digits = None if code is None else code.spell(canvas)
         self._open: dict[int, tuple[int, float]] = {}
 
     def step(self, part: StepPart, place: str) -> Step:
         """The next step; a ``ValueError`` names what in it cannot have happened."""
-        change = _Change(self.canvas, self.digits, self._open)
+        change = _Change(self.canvas, self.digits, self._open, self.order)
         for number, event in enumerate(part.events):
             change.apply(event, f"{place}.events[{number}]")
         for at, nats in part.entropy:
@@ -94,7 +100,7 @@ class Replay:
         if self.code is not None and change.spelled is not None:
             self.digits = change.spelled
             _check_spelling(self.code, self.digits, self.canvas, place)
-        self._open = change.open
+        self._open, self.order = change.open, change.order
         return Step(
             canvas=self.canvas,
             queried=change.queried,
@@ -113,6 +119,7 @@ class Replay:
             if self.digits is None
             else DigitStep(self.digits, change.digit_written, change.digit_log_prob),
             draft=change.draft_step() if self.drafting else None,
+            insert=change.insert_step(),
         )
 
 
@@ -120,7 +127,11 @@ class _Change:
     """What the events of one step do, written down as they are read."""
 
     def __init__(
-        self, canvas: Canvas, digits: Canvas | None, drafts: dict[int, tuple[int, float]]
+        self,
+        canvas: Canvas,
+        digits: Canvas | None,
+        drafts: dict[int, tuple[int, float]],
+        order: list[int] | None,
     ) -> None:
         self.tokens, self.known = canvas.tokens.clone(), canvas.known.clone()
         self.queried, self.written, self.reopened = (torch.zeros_like(self.known) for _ in "123")
@@ -131,10 +142,20 @@ class _Change:
         self.count = self.digit_written.shape[1] // self.known.shape[1]
         self.before, self.open, self.drafted = drafts, dict(drafts), dict[int, tuple[int, float]]()
         self.judged: dict[str, dict[int, tuple[int, float, float]]] = {"accept": {}, "reject": {}}
+        self.order, self.after = (
+            None if order is None else [*order],
+            torch.full_like(self.tokens, NOBODY),
+        )
 
     def apply(self, event: Event, place: str) -> None:
         at, kind, rest = int(event[0]), str(event[1]), [float(value) for value in event[2:]]
+        if self.order is not None and kind != "insert":
+            raise fault(
+                place, f"a {kind!r} has no place among insertions, which say where to read it"
+            )
         match kind:
+            case "insert" if self.order is not None:
+                self._insert(at, rest, self.order, place)
             case "write":
                 self._write(at, int(rest[0]), rest[1])
             case "reopen":
@@ -160,6 +181,16 @@ class _Change:
         self.tokens[0, at], self.known[0, at], self.written[0, at] = token, True, True
         self.log_prob[0, at] = _nats(probability)
         self.open.pop(at, None)
+
+    def _insert(self, at: int, rest: list[float], order: list[int], place: str) -> None:
+        token, probability, after = int(rest[0]), rest[1], int(rest[2])
+        if bool(self.known[0, at]):
+            raise fault(place, f"inserted at position {at}, whose token is there already")
+        if after != NOBODY and after not in order:
+            raise fault(place, f"inserted after position {after}, where no token is yet")
+        order.insert(0 if after == NOBODY else order.index(after) + 1, at)
+        self.after[0, at] = after
+        self._write(at, token, probability)
 
     def _digit(self, at: int, digit: int, value: int, probability: float, place: str) -> None:
         if self.spelled is None or bool(self.spelled.known[0, at * self.count + digit]):
@@ -191,6 +222,13 @@ class _Change:
             for at, (token, draft, target) in self.judged[verdicts].items():
                 tokens[0, at], p[0, at], q[0, at], mask[0, at] = token, draft, target, True
         return DraftStep(tokens, drafted, accepted, rejected, p, q)
+
+    def insert_step(self) -> InsertStep | None:
+        """How positions are read after the step, where tokens are inserted."""
+        if self.order is None:
+            return None
+        read = [*self.order, *[NOBODY] * (self.tokens.shape[1] - len(self.order))]
+        return InsertStep(torch.tensor([read]), self.after)
 
 
 def _check_spelling(code: Digits, digits: Canvas, canvas: Canvas, place: str) -> None:
