@@ -46,7 +46,7 @@ class Form:
     def steering(self) -> list[gr.Radio | gr.Dropdown]:
         """The controls that decide which others matter: every choice of a few names."""
         knobs = [knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)]
-        return [*self.models, self.sampler, *knobs]
+        return [self.sampler, *knobs]
 
     @property
     def shaped(self) -> list[Any]:
@@ -104,6 +104,18 @@ class Form:
             updates.append(gr.update(**update))
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
+
+    def own_sampler(self, *values: object) -> Any:
+        """After another model was chosen: its own sampler, unless a special one was chosen by hand."""
+        given = self.named(values)
+        models = tuple(str(given[model]) for model in self.models)
+        usual = {catalog.samplers_for(name)[0].name for name in catalog.checkpoint_names()}
+        fitting, chosen = samplers_of(models), str(given[self.sampler])
+        kept = chosen in fitting and chosen not in usual
+        return gr.update(
+            choices=[(SAMPLERS.get(name, name), name) for name in fitting],
+            value=chosen if kept else fitting[0],
+        )
 
     def switch(self, dataset: str) -> list[Any]:
         """Another data set: its models, and how its prompt is written."""
@@ -165,9 +177,7 @@ def every_knob() -> dict[str, Knob]:
 
 def samplers_of(models: tuple[str, ...]) -> list[str]:
     """The samplers to choose from: of two models, those of the one that leaves more choice."""
-    options = [
-        [each.name for each in catalog.samplers_for(catalog.card(model).family)] for model in models
-    ]
+    options = [[each.name for each in catalog.samplers_for(model)] for model in models]
     return max(options, key=len)
 
 
@@ -175,7 +185,7 @@ def relevant_to(models: tuple[str, ...], chosen: str, knobs: dict[str, Value]) -
     """The knobs that matter to one of these models; one that lacks the sampler takes its own."""
     names = dict[str, None]()
     for model in models:
-        fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+        fitting = {each.name: each for each in catalog.samplers_for(model)}
         sampler = fitting.get(chosen) or next(iter(fitting.values()))
         names |= dict.fromkeys(relevant(sampler.knobs, knobs))
     return tuple(names)

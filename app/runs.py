@@ -49,7 +49,7 @@ def own(wish: Wish, model: str) -> tuple[str | None, Settings]:
     """
     if len(wish.models) == 1 or model not in catalog.checkpoint_names():
         return wish.sampler, wish.settings
-    fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+    fitting = {each.name: each for each in catalog.samplers_for(model)}
     sampler = fitting.get(wish.sampler or "") or next(iter(fitting.values()))
     matters = relevant(sampler.knobs, dict(wish.settings))
     return sampler.name, tuple(item for item in wish.settings if item[0] in matters)

@@ -71,9 +71,16 @@ def dataset(name: str) -> Dataset:
     return datasets.load(name)
 
 
-def samplers_for(family: str) -> list[Sampler]:
-    """The samplers that run on a family."""
-    return [sampler for sampler in SAMPLERS.values() if family in sampler.families]
+def samplers_for(name: str) -> list[Sampler]:
+    """The samplers that run on a checkpoint: on its family, with the companions of its data set."""
+    its_card = card(name)
+    here = checkpoint_names(its_card.dataset)
+    return [
+        sampler
+        for sampler in SAMPLERS.values()
+        if its_card.family in sampler.families
+        and (not sampler.companion or f"{its_card.dataset}/{sampler.companion}" in here)
+    ]
 
 
 def settled(sampler: Sampler, settings: Settings) -> dict[str, Value]:
@@ -105,7 +112,7 @@ def watch(
     """
     model, its_card = load_with_card(name)
     data = dataset(its_card.dataset)
-    chosen = sampler_of(its_card, sampler)
+    chosen = sampler_of(name, sampler)
     values = settled(chosen, settings or {})
     check_seed(seed)
     asked = steered(model, data, label or {}, guidance)
@@ -114,7 +121,7 @@ def watch(
     if values["temperature"] != 1.0:
         asked = Tempered(asked, float(values["temperature"]))
     canvas = started(model, data, prompt, batch)
-    request = Request(asked, data, canvas, values, seed)
+    request = Request(asked, data, canvas, values, seed, companion_of(name, chosen))
     info = ModelInfo(model.family, name, its_card.weights_sha256, model.reads)
     knobs: dict[str, str | int | float | bool | None] = {
         name: values[name] for name in relevant(chosen.knobs, values)
@@ -155,7 +162,7 @@ def complaints(
     except ValueError as error:
         return {"model": str(error)}
     try:
-        chosen = sampler_of(its_card, sampler)
+        chosen = sampler_of(name, sampler)
     except ValueError as error:
         return {"sampler": str(error)}
     data, wanted = dataset(its_card.dataset), label or {}
@@ -176,21 +183,38 @@ def complaints(
     values = settled(chosen, settings or {})
     try:
         # Each choice is right by itself; a sampler refuses those that do not go together.
-        chosen.run(Request(model, data, started(model, data, prompt, 1), values, seed))
+        canvas = started(model, data, prompt, 1)
+        chosen.run(Request(model, data, canvas, values, seed, companion_of(name, chosen)))
     except ValueError as error:
         return {"fill" if "fill" in values else "sampler": str(error)}
     return {}
 
 
-def sampler_of(its_card: Card, name: str | None) -> Sampler:
-    """The named sampler, or the first that runs on the family; it must run on the family."""
-    fitting = {each.name: each for each in samplers_for(its_card.family)}
-    if name and name not in fitting:
-        raise ValueError(
-            f"{its_card.family} models cannot be sampled with {name!r}; their samplers are: "
-            f"{', '.join(fitting)}"
+def sampler_of(name: str, wanted: str | None) -> Sampler:
+    """The sampler wanted, or the first that runs on the checkpoint; it must run on it."""
+    fitting = {each.name: each for each in samplers_for(name)}
+    if not wanted:
+        return next(iter(fitting.values()))
+    if wanted in fitting:
+        return fitting[wanted]
+    its_card, chosen = card(name), SAMPLERS.get(wanted)
+    if chosen is None:
+        reason = f"there is no sampler {wanted!r}"
+    elif its_card.family not in chosen.families:
+        reason = (
+            f"{wanted} asks a model for {chosen.needs}, which {', '.join(chosen.families)} models "
+            f"can answer and {its_card.family} models cannot"
         )
-    return fitting[name] if name else next(iter(fitting.values()))
+    else:
+        reason = f"{wanted} also needs {its_card.dataset}/{chosen.companion}, which is not here"
+    raise ValueError(f"{reason}; the samplers of {name} are: {', '.join(fitting)}")
+
+
+def companion_of(name: str, sampler: Sampler) -> Model | None:
+    """The second checkpoint a sampler asks, if it asks one."""
+    if not sampler.companion:
+        return None
+    return load(f"{card(name).dataset}/{sampler.companion}")
 
 
 def check_seed(seed: int) -> None:

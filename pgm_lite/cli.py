@@ -129,7 +129,7 @@ def sample(
     """Generate with a shipped checkpoint, print the samples and their bill."""
     from pgm_lite import catalog, viz
 
-    chosen = catalog.sampler_of(catalog.card(model), sampler)
+    chosen = catalog.sampler_of(model, sampler)
     given = {"temperature": temperature, "steps": steps, "order": order, "schedule": schedule}
     named = {knob.name: knob for knob in chosen.knobs}
     settings: dict[str, Value] = {name: value for name, value in given.items() if name in named}

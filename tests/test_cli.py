@@ -207,7 +207,10 @@ BAD = [
     (("sample", "shidoku/pgm", "--knob", "size=4"), "unmask has no knob size; its knobs are"),
     (("sample", "shidoku/self_spec", "--knob", "loops=0"), "loops must lie between 1 and 16"),
     (("sample", "shidoku/self_spec", "--knob", "loops=x"), "loops=x: could not convert"),
-    (("sample", "shidoku/ar", "--sampler", "unmask"), "ar models cannot be sampled with 'unmask'"),
+    (
+        ("sample", "shidoku/ar", "--sampler", "unmask"),
+        "unmask asks a model for any unknown position given the known ones",
+    ),
     (("sample", "shidoku/pgm", "--count", "0"), "at least 1 row; got a batch of 0"),
     (("sample", "shidoku/pgm", "--seed", "-1"), "the seed must be a whole number from 0"),
     (("sample", "shidoku/pgm", "--steps", "many"), "Invalid value for '--steps'"),

@@ -1,0 +1,50 @@
+"""What a sampler is on the menu, and what it is handed when it starts."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pgm_lite.core import Canvas, Conditional, NextToken, Step
+from pgm_lite.datasets import Dataset
+from pgm_lite.knobs import Knob, Value
+from pgm_lite.protocols import DigitConditional, DraftVerify
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A sampler as users meet it: what it does, which families it runs on, its knobs.
+
+    ``needs`` says in words what a model has to be able to answer. ``companion`` names the second
+    checkpoint of the same data set that it asks, such as "ar"; empty if it asks one model only.
+    """
+
+    name: str
+    summary: str
+    families: tuple[str, ...]
+    knobs: tuple[Knob, ...]
+    run: Callable[["Request"], Iterator[Step]]
+    needs: str = "any unknown position given the known ones"
+    companion: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """Everything a sampler needs to start."""
+
+    model: Conditional | NextToken | DigitConditional | DraftVerify
+    dataset: Dataset
+    canvas: Canvas
+    settings: dict[str, Value]
+    seed: int
+    companion: object = None
+
+    def text(self, name: str) -> str:
+        """A setting that is a choice."""
+        return str(self.settings[name])
+
+    def number(self, name: str) -> int:
+        """A setting that is a whole number."""
+        return int(self.settings[name])
+
+    def amount(self, name: str) -> float:
+        """A setting that is any number."""
+        return float(self.settings[name])
