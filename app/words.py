@@ -27,6 +27,12 @@ DATASETS = {
         'Small letters, spaces and - " , ; . only. An underscore leaves its position open.',
         "it is a truth ____ acknowledged",
     ),
+    "sentences": DatasetWords(
+        "Jane Austen, short sentences",
+        "Start from some words",
+        'Small letters, spaces and - " , ; . only. More letters come in anywhere around them.',
+        "mr. darcy was.",
+    ),
     "shidoku": DatasetWords(
         "Sudoku, 4 x 4",
         "Start from a puzzle",
@@ -41,6 +47,7 @@ FAMILIES = {
     "pgm": "PGM: reads only what is known",
     "prime": "Prime: tokens come out of a fog, digit by digit",
     "self_spec": "SSMD: drafts, then checks itself",
+    "insertion": "ILM: grows, letter between letters",
 }
 
 KNOBS = {
@@ -54,6 +61,9 @@ KNOBS = {
     "size": "Positions a window",
     "loops": "Checks a window",
     "draft_order": "Order of drafts",
+    "stop": "When it is done",
+    "threshold": "Sure enough",
+    "longest": "Longest",
 }
 
 SAMPLERS = {
@@ -62,6 +72,7 @@ SAMPLERS = {
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
+    "insert": "Insert",
 }
 
 CLOCKS = {

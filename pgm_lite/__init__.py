@@ -5,7 +5,8 @@ from pgm_lite.catalog import load, watch
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Layout, NextToken, Step
 from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP, rng
-from pgm_lite.models import AR, MDLM, PGM, Guided, Labelled, Prime, SelfSpec
+from pgm_lite.insertion_oracle import InsertionOracle
+from pgm_lite.models import AR, MDLM, PGM, Guided, Insertion, Labelled, Prime, SelfSpec
 from pgm_lite.oracle import HalfKnown, Support, joint_table
 from pgm_lite.orders import (
     blocks,
@@ -17,7 +18,7 @@ from pgm_lite.orders import (
     random_order,
 )
 from pgm_lite.path_law import speculative_log_prob
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.samplers import ancestral, autoregress, insert, speculate, unmask, unmask_digits
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
 from pgm_lite.two_models import TwoModels
@@ -37,6 +38,8 @@ __all__ = [
     "Digits",
     "Guided",
     "HalfKnown",
+    "Insertion",
+    "InsertionOracle",
     "Labelled",
     "Layout",
     "NextToken",
@@ -59,6 +62,7 @@ __all__ = [
     "datasets",
     "entropy",
     "halton",
+    "insert",
     "joint_table",
     "left_to_right",
     "linear_window",

@@ -140,8 +140,9 @@ def sample(
         model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
     )
     data = catalog.dataset(model.split("/")[0])
-    rows: list[list[int]] = trace.final.tokens.numpy().tolist()
-    for tokens in rows:
+    rows: list[list[int]] = trace.read().numpy().tolist()
+    for row in rows:
+        tokens = [token for token in row if token >= 0]  # what was not grown to is not there
         console.print(shown(tokens, data.symbols, data.layout), highlight=False)
     bill = trace.cost.row(0)
     console.print(
@@ -158,7 +159,7 @@ def sample(
 
 @app.command()
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="shidoku, faces or austen")],
+    dataset: Annotated[str, typer.Option(help="shidoku, faces, austen or sentences")],
     samples: Annotated[int, typer.Option(help="samples to judge a model by")] = 256,
     budget: Annotated[
         list[int] | None, typer.Option(help="steps a sample; give it several times")

@@ -107,7 +107,11 @@ def test_a_label_is_asked_for_and_guidance_costs_twice() -> None:
 
 BAD = [
     ({"name": "shidoku/gpt"}, "model", "'shidoku/gpt'.*faces/pgm, shidoku/ar, shidoku/mdlm"),
-    ({"sampler": "autoregress"}, "sampler", "autoregress asks .* pgm models cannot; the samplers of shidoku/pgm are: unmask, ancestral"),
+    (
+        {"sampler": "autoregress"},
+        "sampler",
+        "autoregress asks .* pgm models cannot; the samplers of shidoku/pgm are: unmask, ancestral",
+    ),
     ({"settings": {"steps": 0}}, "steps", "steps must lie between 1 and 256; got 0"),
     ({"settings": {"steps": 2.5}}, "steps", r"steps must be a number \(int\); got 2.5"),
     ({"settings": {"steps": "many"}}, "steps", "steps must be a number"),

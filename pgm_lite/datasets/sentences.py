@@ -16,7 +16,7 @@ END = re.compile(r"(?<!\bmr)(?<!\bmrs)(?<!\bdr)(?<!\bst)(?<!\b[a-z])\.\"?(?= |$)
 
 
 def sentences() -> Dataset:
-    """11,746 sentences of 8 to 64 characters, from the same splits of the same novels as austen.
+    """11,742 sentences of 8 to 64 characters, from the same splits of the same novels as austen.
 
     A sentence ends at a full stop (the texts keep no other mark for it) that stands after no title
     or initial. A speech of several sentences leaves a lone quotation mark at the end of one; such

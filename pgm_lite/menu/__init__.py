@@ -6,6 +6,7 @@ benchmarks and the conformance tests. The first that runs on a family is the fam
 
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
+from pgm_lite.menu.inserting import INSERT
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
 from pgm_lite.menu.sampler import Request, Sampler
 from pgm_lite.menu.sequential import AUTOREGRESS
@@ -18,6 +19,7 @@ LISTED = (
     UNMASK,
     ANCESTRAL,
     AUTOREGRESS,
+    INSERT,
 )
 
 SAMPLERS: dict[str, Sampler] = {each.name: each for each in LISTED}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.datasets import Dataset
 from pgm_lite.knobs import Knob, Value
-from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Sampler:
 class Request:
     """Everything a sampler needs to start."""
 
-    model: Conditional | NextToken | DigitConditional | DraftVerify
+    model: Conditional | NextToken | DigitConditional | DraftVerify | Inserting
     dataset: Dataset
     canvas: Canvas
     settings: dict[str, Value]

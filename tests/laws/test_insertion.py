@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -12,7 +12,6 @@ from growing import (
     distance,
     every_row,
     filled,
-    law_of,
     mean_length,
     normalised,
     on_the_way,
@@ -43,6 +42,15 @@ def running(model: object, n: int, **choices: object):
         return insert(model, Canvas.blank(1, n), rng=rng(0), **choices)
 
     return run
+
+
+def law_of(run: Callable[[], Iterator[Step]]) -> Law:
+    """The law of what is read at the end, by walking every outcome."""
+    found: Law = {}
+    for steps, probability in outcomes(run):
+        row = read(steps[-1])
+        found[row] = found.get(row, 0.0) + probability
+    return found
 
 
 def longest(law: Law) -> int:
@@ -82,7 +90,7 @@ def test_a_perfect_model_of_the_published_dropping_samples_p_over_m_plus_1(toy: 
     found = law_of(running(oracle_of(law, v, dropping="as published"), longest(law)))
     assert distance(found, short) < ROUNDING
     assert distance(found, law) > 0.05
-    assert mean_length(found) < mean_length(law) - 0.1
+    assert mean_length(found) < mean_length(law) - 0.05
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 1.0])

@@ -1,11 +1,9 @@
 """Laws over sequences of different lengths, and what sampling them by insertion must give."""
 
-from collections.abc import Callable, Iterator
 from itertools import combinations, product
 from math import comb
 
 import torch
-from exact import outcomes
 
 from pgm_lite.core import NOBODY, Step
 from pgm_lite.insertion_oracle import InsertionOracle
@@ -59,15 +57,6 @@ def read(step: Step, row: int = 0) -> tuple[int, ...]:
     """A row as it is read after a step."""
     order = [at for at in step.insert.order[row].tolist() if at != NOBODY]
     return tuple(step.canvas.tokens[row, order].tolist())
-
-
-def law_of(run: Callable[[], Iterator[Step]]) -> Law:
-    """The law of what is read at the end, by walking every outcome."""
-    found: Law = {}
-    for steps, probability in outcomes(run):
-        row = read(steps[-1])
-        found[row] = found.get(row, 0.0) + probability
-    return found
 
 
 def distance(one: Law, other: Law) -> float:
