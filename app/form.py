@@ -28,6 +28,7 @@ class Form:
     attributes: dict[str, gr.Dropdown]
     labels: gr.Accordion
     guidance: gr.Slider
+    ramp: gr.Dropdown
     prompt: gr.Textbox
     run: gr.Button
     clock: gr.Dropdown | None = None
@@ -38,8 +39,8 @@ class Form:
         """Every control whose value makes up the wish."""
         rest = [self.clock] if self.clock else []
         return [
-            self.dataset, *self.models, self.sampler, self.seed, self.guidance, self.prompt,
-            *self.knobs.values(), *self.attributes.values(), *rest,
+            self.dataset, *self.models, self.sampler, self.seed, self.guidance, self.ramp,
+            self.prompt, *self.knobs.values(), *self.attributes.values(), *rest,
         ]  # fmt: skip
 
     @property
@@ -74,6 +75,7 @@ class Form:
             seed=whole(given[self.seed]),
             label=tuple(chosen.items()) if labelled else (),
             guidance=float(given[self.guidance]) if labelled else 0.0,
+            ramp=str(given[self.ramp]) if labelled else "constant",
             prompt=str(given[self.prompt] or ""),
             clock=str(given[self.clock]) if self.clock else "flops",
         )
@@ -105,7 +107,7 @@ class Form:
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
 
-    def own_sampler(self, *values: object) -> Any:
+    def own_sampler(self, *values: object) -> dict[str, Any]:
         """After another model was chosen: its own sampler, unless a special one was chosen by hand."""
         given = self.named(values)
         models = tuple(str(given[model]) for model in self.models)
@@ -146,6 +148,7 @@ class Form:
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
         updates += [gr.update(value=wish.sampler or sampler_for(wish.models, None))]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
+        updates += [gr.update(value=wish.ramp) if wish.ramp in catalog.RAMPS else gr.skip()]
         updates += [
             gr.update(
                 value=wish.prompt,

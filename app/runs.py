@@ -29,6 +29,7 @@ def grant(wish: Wish) -> list[str]:
             seed=wish.seed,
             label=dict(wish.label),
             guidance=wish.guidance,
+            ramp=wish.ramp,
             prompt=wish.prompt,
         )
     if len({model.split("/")[0] for model in wish.models}) > 1:
@@ -36,7 +37,10 @@ def grant(wish: Wish) -> list[str]:
     if problems:
         raise RefusedError(problems)
     return [
-        trace_of(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
+        trace_of(
+            *(model, *own(wish, model)),
+            *(wish.seed, wish.label, wish.guidance, wish.ramp, wish.prompt),
+        )
         for model in wish.models
     ]
 
@@ -63,6 +67,7 @@ def trace_of(
     seed: int,
     label: tuple[tuple[str, str], ...],
     guidance: float,
+    ramp: str,
     prompt: str,
 ) -> str:
     """The trace of one model; what was made once is remembered, its seconds included."""
@@ -73,5 +78,6 @@ def trace_of(
         seed=seed,
         label=dict(label),
         guidance=guidance,
+        ramp=ramp,
         prompt=prompt,
     ).to_json()

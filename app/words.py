@@ -43,6 +43,7 @@ DATASETS = {
 
 FAMILIES = {
     "ar": "AR: one after another",
+    "ar_small": "AR, small: drafts for the larger one",
     "mdlm": "MDLM: masks in, tokens out",
     "pgm": "PGM: reads only what is known",
     "prime": "Prime: tokens come out of a fog, digit by digit",
@@ -64,15 +65,42 @@ KNOBS = {
     "stop": "When it is done",
     "threshold": "Sure enough",
     "longest": "Longest",
+    "scouted": "Share scouted",
+    "asks": "Asks about",
+    "gamma": "Gamma (nats)",
+    "proxy": "Surest first by",
+    "tau": "Tau (confidence)",
+    "epsilon": "Epsilon (nats)",
+    "history": "Steps looked back",
+    "variant": "What is reopened",
+    "loop_on": "Loop begins",
+    "loop_off": "Loop ends",
+    "loop_alpha": "Share known in the loop",
+    "scored": "Written tokens are judged",
+    "group_order": "Order of groups",
+    "full_first": "Full steps first",
+    "local": "Local steps a full one",
+    "drafts": "Drafts a check",
+    "mixture": "Mixture (0: AR, 1: drafts)",
+    "look_ahead": "Look-ahead",
 }
 
 SAMPLERS = {
     "unmask": "Unmask on schedule",
     "ancestral": "Ancestral (coin flips)",
+    "first_hitting": "First hitting",
+    "entropy_bounded": "Entropy-bounded",
+    "threshold": "Threshold",
+    "stable": "Stable answers",
+    "remask": "Remask (ReMDM)",
+    "path_planning": "Path planning (P2)",
+    "recap": "Cached groups (ReCAP)",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
     "insert": "Insert",
+    "speculative_decode": "Small model drafts",
+    "adaptive_parallel": "Adaptive parallel (APD)",
 }
 
 CLOCKS = {

@@ -16,9 +16,26 @@ from pgm_lite.orders import (
     left_to_right,
     margin,
     random_order,
+    scouted,
 )
 from pgm_lite.path_law import speculative_log_prob
-from pgm_lite.samplers import ancestral, autoregress, insert, speculate, unmask, unmask_digits
+from pgm_lite.policies import entropy_bounded, factor, stable, threshold
+from pgm_lite.samplers import (
+    Loop,
+    adaptive_parallel,
+    ancestral,
+    autoregress,
+    first_hitting,
+    insert,
+    path_planning,
+    recap,
+    remask,
+    speculate,
+    speculative_decode,
+    unmask,
+    unmask_adaptive,
+    unmask_digits,
+)
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.trace import Trace, record
 from pgm_lite.two_models import TwoModels
@@ -42,6 +59,7 @@ __all__ = [
     "InsertionOracle",
     "Labelled",
     "Layout",
+    "Loop",
     "NextToken",
     "Prime",
     "SelfSpec",
@@ -52,6 +70,7 @@ __all__ = [
     "TopP",
     "Trace",
     "TwoModels",
+    "adaptive_parallel",
     "ancestral",
     "autoregress",
     "blocks",
@@ -61,6 +80,9 @@ __all__ = [
     "cosine_window",
     "datasets",
     "entropy",
+    "entropy_bounded",
+    "factor",
+    "first_hitting",
     "halton",
     "insert",
     "joint_table",
@@ -69,15 +91,23 @@ __all__ = [
     "load",
     "margin",
     "one_by_one",
+    "path_planning",
     "race",
     "random_order",
+    "recap",
     "record",
+    "remask",
     "rng",
+    "scouted",
     "show",
     "speculate",
+    "speculative_decode",
     "speculative_log_prob",
+    "stable",
+    "threshold",
     "uniform",
     "unmask",
+    "unmask_adaptive",
     "unmask_digits",
     "watch",
 ]

@@ -1,7 +1,6 @@
 """The command line: ``python -m pgm_lite COMMAND``. It asks the floors below and prints."""
 
 from dataclasses import replace
-from json import dumps
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+
+from pgm_lite.cli_distill import distill
+from pgm_lite.cli_frontier import frontier
+from pgm_lite.cli_lab import lab
+from pgm_lite.printing import as_table, console, save
 
 if TYPE_CHECKING:
     from pgm_lite.core import Layout
@@ -28,9 +31,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-
 HERE = Path(__file__).parent.parent
+
+app.command()(distill)
+app.command()(lab)
+app.command()(frontier)
 
 
 @app.callback()
@@ -42,7 +47,9 @@ def root() -> None:
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
     model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime, self_spec or insertion")],
-    preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
+    preset: Annotated[
+        str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
+    ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     rate: Annotated[float, typer.Option(help="times the preset's learning rates")] = 1.0,
@@ -122,6 +129,13 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
     prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="a value of an attribute, as hair=red")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="exaggerates the label; 0 does not")] = 0.0,
+    ramp: Annotated[
+        str, typer.Option(help="guidance: constant, linear, cosine, square or falling")
+    ] = "constant",
     count: Annotated[int, typer.Option(help="how many samples")] = 1,
     html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
     json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
@@ -137,7 +151,15 @@ def sample(
         name, _, value = pair.partition("=")
         settings[name] = named[name].read(value) if name in named else value
     trace = catalog.watch(
-        model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
+        model,
+        sampler=sampler,
+        settings=settings,
+        seed=seed,
+        label={name: value for name, _, value in (pair.partition("=") for pair in label or [])},
+        guidance=guidance,
+        ramp=ramp,
+        prompt=prompt,
+        batch=count,
     )
     data = catalog.dataset(model.split("/")[0])
     rows: list[list[int]] = trace.read().numpy().tolist()
@@ -242,23 +264,6 @@ def latencies(runs: int) -> dict[str, object]:
     ]
     console.print(as_table(f"Latency, {runs} runs after one warm-up", rows))
     return {"machine": bench.machine(), "seconds": seconds}
-
-
-def as_table(title: str, rows: list[dict[str, str]]) -> Table:
-    """Rows of named cells as a table; cells a row lacks stay empty."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
-    for row in rows:
-        table.add_row(*(row.get(column, "") for column in columns))
-    return table
-
-
-def save(path: Path | None, figures: object) -> None:
-    """Write figures as JSON, where a file is named."""
-    if path is not None:
-        path.write_text(dumps(figures, indent=1) + "\n")
 
 
 def shown(tokens: list[int], symbols: tuple[str, ...], layout: "Layout") -> str:

@@ -172,6 +172,19 @@ class InsertStep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ErrorStep:
+    """What the tokens a step wrote lost against a law that is known (nats); see ``lab.split_error``.
+
+    ``model`` is KL(law, network) at each written position, zero elsewhere; ``parallel`` the total
+    correlation, under the law, of what was written together. Both are nan where the tokens known
+    before the step have probability zero, since nothing is true given them.
+    """
+
+    model: Float[Tensor, "b n"]
+    parallel: Float[Tensor, " b"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """What one model call did. ``canvas`` is the canvas after it; fields that do not apply are None.
 
@@ -194,6 +207,7 @@ class Step:
     digits: DigitStep | None = None
     draft: DraftStep | None = None
     insert: InsertStep | None = None
+    errors: ErrorStep | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,6 @@ def judged(name: str, way: Way, steps: int, count: int, seed: int) -> Row:
         "samples": str(report.samples),
         "calls": f"{float(cost.calls.mean()):.1f}",
         "positions": f"{float(cost.positions.double().mean()):.0f}",
-        "GFLOP": f"{float(cost.flops.mean()) / 1e9:.3f}",
+        "GFLOP": f"{float(cost.flops.mean()) / 1e9:.4g}",
         "seconds": f"{sum(trace.seconds) / count:.4f}",
     }

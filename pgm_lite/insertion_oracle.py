@@ -88,7 +88,9 @@ class InsertionOracle:
         batch, k = tokens.shape
         laws = torch.full((batch, k + 1, self.vocab_size), -torch.inf, dtype=torch.float64)
         done = torch.zeros(batch, dtype=torch.float64)
-        for index, (row, end) in enumerate(zip(tokens.tolist(), length.tolist(), strict=True)):
+        given: list[list[int]] = tokens.cpu().numpy().tolist()
+        ends: list[int] = length.cpu().numpy().tolist()
+        for index, (row, end) in enumerate(zip(given, ends, strict=True)):
             kept = tuple(row[:end])
             if kept not in self._done:
                 raise ValueError(

@@ -8,7 +8,7 @@ from typing import Literal
 Value = str | int | float
 Settings = Mapping[str, Value]
 
-BLIND = ("random", "left-to-right", "halton")
+BLIND = ("random", "left-to-right", "halton", "rolled-halton")
 SIGHTED = ("confidence", "entropy", "margin")
 ORDER_NAMES = (*BLIND, "blocks", *SIGHTED)
 
@@ -26,7 +26,7 @@ def scheduled(settings: Settings) -> bool:
 
 def in_blocks(settings: Settings) -> bool:
     """Matters where positions come block by block."""
-    return settings.get("order") == "blocks"
+    return "blocks" in (settings.get("order"), settings.get("scope"))
 
 
 def sighted(settings: Settings) -> bool:
@@ -197,6 +197,6 @@ INNER = Knob(
     "choice",
     "random",
     "the order inside a block",
-    choices=("random", "left-to-right", *SIGHTED),
+    choices=(*BLIND, *SIGHTED),
     applies=in_blocks,
 )

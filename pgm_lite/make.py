@@ -89,8 +89,41 @@ def make(
         compiled=compiled,
     ):
         yield done
+    ship(
+        network,
+        dataset,
+        f"{dataset.name}/{name or family}",
+        out=out,
+        family=family,
+        objective=objective.name,
+        steps=recipe.steps,
+        batch=recipe.batch,
+        settings={key: float(value) for key, value in asdict(recipe).items()},
+        seed=seed,
+        seconds=done.seconds if done else 0.0,
+        earlier=earlier,
+        held_out=held_out,
+    )
+
+
+def ship(
+    network: Model,
+    dataset: Dataset,
+    name: str,
+    *,
+    out: Path,
+    family: str,
+    objective: str,
+    steps: int,
+    batch: int,
+    settings: dict[str, float],
+    seed: int,
+    seconds: float,
+    earlier: Card | None,
+    held_out: int,
+) -> Card:
+    """Write the weights of a trained network, measure them, write the card and return it."""
     network = network.to("cpu")
-    name = f"{dataset.name}/{name or family}"
     weights_sha256 = checkpoints.save_weights(network, out / f"{name}.safetensors")
     # Measure what was written, rounded to half precision, not what is in memory.
     network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
@@ -100,21 +133,22 @@ def make(
         family=family,
         **asdict(network.shape),
         parameters=sum(p.numel() for p in network.parameters()),
-        objective=objective.name,
+        objective=objective,
         data_sha256=dataset.fingerprint(),
         weights_sha256=weights_sha256,
-        steps=recipe.steps,
-        batch=recipe.batch,
+        steps=steps,
+        batch=batch,
         seed=seed,
-        seconds=round(done.seconds if done else 0.0, 1),
+        seconds=round(seconds, 1),
         hardware=hardware(),
         commit=commit(),
-        recipe={key: float(value) for key, value in asdict(recipe).items()},
+        recipe=settings,
         started_from=earlier.weights_sha256 if earlier else "",
         updates_before=lineage(earlier) if earlier else (),
         figures=measure(network, dataset, rows=held_out),
     )
     checkpoints.save_card(card, out / f"{name}.json")
+    return card
 
 
 def inherit(network: Model, folder: Path, name: str) -> Card:

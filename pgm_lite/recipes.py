@@ -53,8 +53,16 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "austen": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
         "sentences": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
     },
+    "small": {
+        "shidoku": Recipe(width=32, heads=2, depth=2, steps=2500, batch=128),
+        "austen": Recipe(width=64, heads=2, depth=2, steps=1000, batch=16),
+    },
 }
-"""Presets by name and data set: ``tiny`` is what the shipped checkpoints used, ``mini`` is a trial."""
+"""Presets by name and data set.
+
+``tiny`` is what the shipped checkpoints used, ``mini`` is a trial, and ``small`` makes the network
+that drafts for a larger one of the same data set.
+"""
 
 
 def recipe(preset: str, dataset: str) -> Recipe:

@@ -32,7 +32,8 @@ from pgm_lite.trace_parts import (
     row_of,
     timed,
 )
-from pgm_lite.trace_steps import Replay, listed_ints, step_to_file
+from pgm_lite.trace_replay import Replay
+from pgm_lite.trace_steps import listed_ints, step_to_file
 
 __all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 

@@ -85,8 +85,21 @@ class CostPart(_Part):
     flops: Amount
 
 
+class ErrorsPart(_Part):
+    """What a step lost against a law that is known, in nats; null where the law is undefined.
+
+    ``model`` lists [position, nats] for every position written.
+    """
+
+    model: list[tuple[Count, Amount | None]]
+    parallel: Amount | None
+
+
 class StepPart(_Part):
-    """One step; ``nfe`` counts all calls up to and including it."""
+    """One step; ``nfe`` counts all calls up to and including it.
+
+    ``errors`` is left out of the file where they were not measured.
+    """
 
     nfe: Amount
     cost: CostPart
@@ -94,6 +107,7 @@ class StepPart(_Part):
     note: str
     events: list[Event]
     entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)]]]
+    errors: ErrorsPart | None = None
 
 
 class DigitsPart(_Part):
@@ -125,7 +139,7 @@ class TraceFile(_Part):
 
     def text(self) -> str:
         """The file's text."""
-        return self.model_dump_json(by_alias=True)
+        return self.model_dump_json(by_alias=True, exclude_defaults=True)
 
 
 def parse(text: str) -> TraceFile:
@@ -156,6 +170,8 @@ def parse(text: str) -> TraceFile:
             _check_event(event, file, f"{place}.events[{number}]")
         for number, (position, _) in enumerate(step.entropy):
             _check_position(position, file, f"{place}.entropy[{number}]")
+        for number, (position, _) in enumerate(step.errors.model if step.errors else ()):
+            _check_position(position, file, f"{place}.errors.model[{number}]")
     return file
 
 

@@ -197,5 +197,7 @@ def test_knobs_that_matter() -> None:
     assert catalog.relevant(knobs, {"schedule": "one-by-one"}) == always
     sighted = catalog.relevant(knobs, {"order": "margin"})
     assert "block_size" not in sighted
-    inside = catalog.relevant(knobs, {"order": "blocks", "inner": "confidence"})
+    assert "choice_temperature" not in sighted
+    ranking = {"order": "blocks", "inner": "confidence", "fill": "sample-then-rank"}
+    inside = catalog.relevant(knobs, ranking)
     assert set(inside) == {knob.name for knob in knobs}

@@ -6,6 +6,7 @@ from pgm_lite.datasets import Dataset
 from pgm_lite.menu.sampler import Request
 from pgm_lite.orders import (
     Order,
+    SightedOrder,
     blocks,
     confidence,
     entropy,
@@ -13,6 +14,7 @@ from pgm_lite.orders import (
     left_to_right,
     margin,
     random_order,
+    scouted,
 )
 
 
@@ -23,6 +25,7 @@ def simple_order(name: str, data: Dataset) -> Order:
         "random": random_order,
         "left-to-right": left_to_right,
         "halton": lambda: halton(rows, columns),
+        "rolled-halton": lambda: halton(rows, columns, roll=True),
         "confidence": confidence,
         "entropy": entropy,
         "margin": margin,
@@ -33,7 +36,8 @@ def simple_order(name: str, data: Dataset) -> Order:
 def make_order(request: Request) -> Order:
     """The order a request asks for."""
     name = request.text("order")
-    if name == "blocks":
-        inner = simple_order(request.text("inner"), request.dataset)
-        return blocks(request.number("block_size"), inner)
-    return simple_order(name, request.dataset)
+    in_blocks = name == "blocks"
+    order = simple_order(request.text("inner") if in_blocks else name, request.dataset)
+    if isinstance(order, SightedOrder) and (share := float(request.settings.get("scouted", 1))) < 1:
+        order = scouted(order, share)
+    return blocks(request.number("block_size"), order) if in_blocks else order

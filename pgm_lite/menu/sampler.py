@@ -2,11 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.datasets import Dataset
-from pgm_lite.knobs import Knob, Value
+from pgm_lite.draw import Tempered, TopP
+from pgm_lite.knobs import Knob, Settings, Value
 from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting
+
+
+def reshaped(model: object, settings: Settings) -> Conditional | NextToken:
+    """``model`` under the temperature and top-p of the settings."""
+    asked = cast("Conditional | NextToken", model)
+    if settings["top_p"] != 1.0:
+        asked = TopP(asked, float(settings["top_p"]))
+    if settings["temperature"] != 1.0:
+        asked = Tempered(asked, float(settings["temperature"]))
+    return asked
 
 
 @dataclass(frozen=True, slots=True)

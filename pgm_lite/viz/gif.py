@@ -118,6 +118,7 @@ def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> Non
     half, drafted, struck = possible(record, k), drafts(record, k), refused(record, k)
     events = record["steps"][k - 1]["events"] if k else []
     written = {position for position, kind, *_ in events if kind in ("write", "accept", "insert")}
+    reopened = {position for position, kind, *_ in events if kind == "reopen"} - written
     palette: list[str] | None = record["layout"].get("palette")
     places, order = _places(record, left), reading(record, k)
     shown = range(len(places)) if order is None else order
@@ -139,6 +140,8 @@ def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> Non
         else:
             draw.rectangle(box, LIGHT["unknown"].fill)
             draw.point((x + size // 2, y + size // 2), LIGHT["muted"].text)
+        if i in reopened:
+            draw.rectangle(box, LIGHT["reopened"].fill, LIGHT["surface"].fill)
         if new:
             draw.rectangle(box, outline="#000000", width=max(1, size // 9))
             inner = (box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1)

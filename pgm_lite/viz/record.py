@@ -181,13 +181,17 @@ def refused(record: Record, k: int) -> dict[int, int]:
 
 
 def roles(record: Record, k: int) -> list[Role]:
-    """What each position was to the network during step k; nothing if it was idle or there is none.
+    """What each position was to the network during step k; nothing if no model was called.
 
     Passes that judge drafts read what is known and the drafts, and nothing else.
     """
     step = record["steps"][k - 1] if k else None
-    idle = step is None or not (step["events"] or step["entropy"] or step["cost"]["calls"])
-    if step is None or idle:
+    # A step without a bill may come from elsewhere; one that only reopens asks nothing.
+    if step is None or not (
+        step["entropy"]
+        or step["cost"]["calls"]
+        or any(kind != "reopen" for _, kind, *_ in step["events"])
+    ):
         return ["absent"] * record["seq_len"]
     _, known = state(record, k - 1)
     half = possible(record, k - 1)

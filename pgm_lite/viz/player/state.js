@@ -57,6 +57,9 @@ export const drafts = step => step.events.some(([, kind]) => kind === "draft");
 export const judges = step => step.events.some(([, kind]) => kind === "accept" || kind === "reject");
 export const isIdle = step => step.events.length === 0 && !(step.cost?.calls > 0) && !(step.entropy || []).length;
 
+/** Whether tokens became unknown in it and nothing was asked. */
+const onlyReopens = step => step.events.every(([, kind]) => kind === "reopen") && !(step.cost?.calls > 0) && !(step.entropy || []).length;
+
 function advance(s, trace, index) {
   const step = trace.steps[index], fresh = drafts(step); // new drafts do away with older ones
   for (let i = 0; i < s.mark.length; i++) {
@@ -106,7 +109,7 @@ export function rolesAt(trace, k) {
   const roles = new Uint8Array(trace.seq_len);
   if (k < 1 || k > trace.steps.length) return roles;
   const step = trace.steps[k - 1], before = stateAt(trace, k - 1), reads = trace.model?.reads ?? "everything";
-  if (isIdle(step)) return roles;
+  if (isIdle(step) || onlyReopens(step)) return roles;
   const [known, unknown] = { everything: [READ, MASKED], known: [READ, ABSENT], cache: [CACHED, ABSENT] }[reads]
     ?? [READ, MASKED];
   for (let i = 0; i < roles.length; i++) {

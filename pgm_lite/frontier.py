@@ -1,0 +1,137 @@
+"""The frontier: every sampler on every checkpoint it applies to, what samples are worth and cost.
+
+A sweep turns one knob of a sampler from cheap to dear. No point of the frontier is beaten by another
+one that costs as little and scores as well.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pgm_lite import catalog
+from pgm_lite.evaluation import Row, Way, judged, names_of
+from pgm_lite.knobs import Value
+from pgm_lite.metrics import FIGURES
+
+QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling", "sentences": "spelling"}
+"""The figure of the data set's judge that stands against the cost."""
+
+STEPS: dict[str, tuple[int, ...]] = {
+    "shidoku": (2, 4, 8, 16),
+    "faces": (8, 16, 32),
+    "austen": (16, 32, 64),
+}
+"""The budgets, by data set."""
+
+SAMPLES = {"shidoku": 1000}
+"""Samples a point where more than 48 are cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One way to sample: a sampler, what stays fixed, and the knob that sets the budget.
+
+    Without ``values`` the knob takes the data set's numbers of steps; with neither it is one point.
+    ``grids`` marks what needs rows and columns.
+    """
+
+    name: str
+    sampler: str
+    fixed: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    knob: str = "steps"
+    values: tuple[Value, ...] = ()
+    grids: bool = False
+
+
+BLIND: dict[str, Value] = {"schedule": "cosine", "order": "random"}
+SHARES = (0.12, 0.06, 0.03)
+
+SWEEPS = (
+    Sweep("random order", "unmask", BLIND),
+    Sweep("Halton order", "unmask", BLIND | {"order": "halton"}, grids=True),
+    Sweep("most confident", "unmask", BLIND | {"order": "confidence"}),
+    Sweep("least entropy", "unmask", BLIND | {"order": "entropy"}),
+    Sweep("largest margin", "unmask", BLIND | {"order": "margin"}),
+    Sweep("scouted quarter", "unmask", BLIND | {"order": "confidence", "scouted": 0.25}),
+    Sweep(
+        "MaskGIT",
+        "unmask",
+        BLIND | {"order": "confidence", "fill": "sample-then-rank", "choice_temperature": 4.5},
+    ),
+    Sweep("ancestral", "ancestral"),
+    Sweep("first-hitting", "first_hitting", knob=""),
+    Sweep("entropy-bounded", "entropy_bounded", knob="gamma", values=(3.0, 1.0, 0.1)),
+    Sweep("threshold", "threshold", knob="tau", values=(0.5, 0.8, 0.95)),
+    Sweep("stable", "stable", {"history": 1}, knob="tau", values=(0.5, 0.8, 0.95)),
+    Sweep("ReMDM cap", "remask"),
+    Sweep("P2", "path_planning", {"schedule": "cosine"}),
+    Sweep("ReCAP", "recap", {"schedule": "cosine"}),
+    Sweep("digits", "unmask_digits"),
+    Sweep("self-speculation", "speculate", {"loops": 2}, knob="delta", values=SHARES),
+    Sweep("autoregressive", "autoregress", knob=""),
+    Sweep("speculative decoding", "speculative_decode", knob="drafts", values=(2, 4, 8)),
+    Sweep("APD", "adaptive_parallel", knob="mixture", values=(0.7, 0.3, 0.0)),
+    Sweep("insertion", "insert", knob=""),
+)
+"""Every sampler of the catalogue has at least one sweep; a test sees to it."""
+
+
+def plans(
+    dataset: str, models: Sequence[str] = (), samplers: Sequence[str] = ()
+) -> Iterator[tuple[str, Way, str]]:
+    """Checkpoint, way and budget of every point; ``models`` and ``samplers`` keep only those named."""
+    data, names = catalog.dataset(dataset), names_of(dataset)
+    for given, there, kind in (
+        (models, names, "checkpoint"),
+        (samplers, list(catalog.SAMPLERS), "sampler"),
+    ):
+        if foreign := [each for each in given if each not in there]:
+            raise ValueError(f"there is no {kind} {foreign[0]!r}; there are {', '.join(there)}")
+    for name in models or names:
+        fitting = {each.name for each in catalog.samplers_for(name)}
+        for sweep in SWEEPS:
+            if sweep.sampler not in fitting or (samplers and sweep.sampler not in samplers):
+                continue
+            if sweep.grids and data.layout.kind != "grid":
+                continue
+            steps: tuple[Value, ...] = STEPS.get(dataset, (16, 32, 64))
+            values = (sweep.values or steps) if sweep.knob else ("",)
+            for value in values:
+                settings = dict(sweep.fixed) | ({sweep.knob: value} if sweep.knob else {})
+                budget = f"{sweep.knob} {value:g}" if isinstance(value, int | float) else ""
+                yield name, Way(sweep.name, sweep.sampler, settings), budget
+
+
+def frontier(
+    dataset: str,
+    *,
+    count: int | None = None,
+    models: Sequence[str] = (),
+    samplers: Sequence[str] = (),
+    seed: int = 0,
+) -> Iterator[Row]:
+    """One row for each point: the judges' figures with the entropy, then calls, FLOPs, seconds.
+
+    Calls and FLOPs are means over ``count`` samples; seconds are those of the batch, divided.
+    """
+    count = SAMPLES.get(dataset, 48) if count is None else count
+    if count < 2:
+        raise ValueError(f"a point is the mean of at least 2 samples; got {count}")
+    for name, way, budget in plans(dataset, models, samplers):
+        yield judged(name, way, 0, count, seed) | {"budget": budget}
+
+
+def marked(rows: Sequence[Row], quality: str, cost: str = "GFLOP") -> list[Row]:
+    """The rows, those on the frontier of ``quality`` against ``cost`` marked with a star."""
+    if quality not in FIGURES:
+        raise ValueError(f"no judge knows {quality!r}; they know {', '.join(FIGURES)}")
+    sign = 1 if FIGURES[quality].better == "higher" else -1
+    points = [(float(row[cost]), sign * float(row[quality])) for row in rows]
+    return [
+        {**row, "frontier": "" if any(beats(other, point) for other in points) else "*"}
+        for row, point in zip(rows, points, strict=True)
+    ]
+
+
+def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Costs no more, scores no less, and is better in one of them."""
+    return one[0] <= other[0] and one[1] >= other[1] and one != other

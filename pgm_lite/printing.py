@@ -1,0 +1,26 @@
+"""How the command line prints tables and writes figures."""
+
+from json import dumps
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+
+def as_table(title: str, rows: list[dict[str, str]]) -> Table:
+    """Rows of named cells as a table; cells a row lacks stay empty."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(row.get(column, "") for column in columns))
+    return table
+
+
+def save(path: Path | None, figures: object) -> None:
+    """Write figures as JSON, where a file is named."""
+    if path is not None:
+        path.write_text(dumps(figures, indent=1) + "\n")
