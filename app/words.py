@@ -27,6 +27,12 @@ DATASETS = {
         'Small letters, spaces and - " , ; . only. An underscore leaves its position open.',
         "it is a truth ____ acknowledged",
     ),
+    "sentences": DatasetWords(
+        "Jane Austen, short sentences",
+        "Start from some words",
+        'Small letters, spaces and - " , ; . only. More letters come in anywhere around them.',
+        "mr. darcy was.",
+    ),
     "shidoku": DatasetWords(
         "Sudoku, 4 x 4",
         "Start from a puzzle",
@@ -44,6 +50,7 @@ FAMILIES = {
     "pgm_sdtt": "PGM, distilled: trained for few steps",
     "prime": "Prime: tokens come out of a fog, digit by digit",
     "self_spec": "SSMD: drafts, then checks itself",
+    "insertion": "ILM: grows, letter between letters",
 }
 
 KNOBS = {
@@ -57,6 +64,9 @@ KNOBS = {
     "size": "Positions a window",
     "loops": "Checks a window",
     "draft_order": "Order of drafts",
+    "stop": "When it is done",
+    "threshold": "Sure enough",
+    "longest": "Longest",
     "scouted": "Share scouted",
     "asks": "Asks about",
     "gamma": "Gamma (nats)",
@@ -90,6 +100,7 @@ SAMPLERS = {
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
+    "insert": "Insert",
     "speculative_decode": "Small model drafts",
     "adaptive_parallel": "Adaptive parallel (APD)",
 }

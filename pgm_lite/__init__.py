@@ -6,7 +6,8 @@ from pgm_lite.catalog import load, watch
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Layout, NextToken, Step
 from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP, rng
-from pgm_lite.models import AR, MDLM, PGM, Guided, Labelled, Prime, SelfSpec
+from pgm_lite.insertion_oracle import InsertionOracle
+from pgm_lite.models import AR, MDLM, PGM, Guided, Insertion, Labelled, Prime, SelfSpec
 from pgm_lite.oracle import HalfKnown, Support, joint_table
 from pgm_lite.orders import (
     blocks,
@@ -26,6 +27,7 @@ from pgm_lite.samplers import (
     ancestral,
     autoregress,
     first_hitting,
+    insert,
     path_planning,
     recap,
     remask,
@@ -54,6 +56,8 @@ __all__ = [
     "Digits",
     "Guided",
     "HalfKnown",
+    "Insertion",
+    "InsertionOracle",
     "Labelled",
     "Layout",
     "Loop",
@@ -82,6 +86,7 @@ __all__ = [
     "factor",
     "first_hitting",
     "halton",
+    "insert",
     "joint_table",
     "lab",
     "laws",

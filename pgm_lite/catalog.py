@@ -16,9 +16,10 @@ from pgm_lite.draw import rng
 from pgm_lite.knobs import Knob, Settings, Value, relevant
 from pgm_lite.menu import SAMPLERS, Request, Sampler
 from pgm_lite.menu.sampler import reshaped
-from pgm_lite.models import AR, Guided, Labelled
+from pgm_lite.models import AR, Guided, Insertion, Labelled
 from pgm_lite.models.ramps import RAMPS
 from pgm_lite.prompts import canvas_from
+from pgm_lite.protocols import Inserting
 from pgm_lite.run import Run
 from pgm_lite.samplers import autoregress
 from pgm_lite.trace import ModelInfo, Trace, record
@@ -242,7 +243,7 @@ def started(model: Model, data: Dataset, prompt: str, batch: int) -> Canvas:
 
 def steered(
     model: Model, data: Dataset, label: Mapping[str, str], guidance: float, ramp: str
-) -> Conditional | NextToken:
+) -> Conditional | NextToken | Inserting:
     """The model, labelled and guided as asked."""
     if ramp not in RAMPS:
         raise ValueError(f"the ramp of guidance must be one of {', '.join(RAMPS)}; got {ramp!r}")
@@ -250,7 +251,9 @@ def steered(
         if guidance:
             raise ValueError("guidance exaggerates a label; choose a label or set guidance to 0")
         return model
-    if isinstance(model, AR):
-        raise ValueError("the AR models here were trained without labels; leave the label out")
+    if isinstance(model, AR | Insertion):
+        raise ValueError(
+            f"the {model.family} models here were trained without labels; leave the label out"
+        )
     index = data.label(**label)
     return Guided(model, index, guidance, RAMPS[ramp]) if guidance else Labelled(model, index)

@@ -46,7 +46,7 @@ def root() -> None:
 @app.command()
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
-    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
+    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime, self_spec or insertion")],
     preset: Annotated[
         str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
     ] = "tiny",
@@ -162,8 +162,9 @@ def sample(
         batch=count,
     )
     data = catalog.dataset(model.split("/")[0])
-    rows: list[list[int]] = trace.final.tokens.numpy().tolist()
-    for tokens in rows:
+    rows: list[list[int]] = trace.read().numpy().tolist()
+    for row in rows:
+        tokens = [token for token in row if token >= 0]  # what was not grown to is not there
         console.print(shown(tokens, data.symbols, data.layout), highlight=False)
     bill = trace.cost.row(0)
     console.print(
@@ -180,7 +181,7 @@ def sample(
 
 @app.command()
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="shidoku, faces or austen")],
+    dataset: Annotated[str, typer.Option(help="shidoku, faces, austen or sentences")],
     samples: Annotated[int, typer.Option(help="samples to judge a model by")] = 256,
     budget: Annotated[
         list[int] | None, typer.Option(help="steps a sample; give it several times")

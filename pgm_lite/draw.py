@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Conditional, Cost, NextToken
 from pgm_lite.digits import Digits
-from pgm_lite.protocols import DigitConditional, DraftVerify, NextSpan
+from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting, NextSpan
 
 
 def rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -153,6 +153,17 @@ class Reshaped:
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The model's bill; reshaping an answer is free."""
         return cast("DraftVerify", self.model).verify_cost(order, slots)
+
+    def insertion_log_probs(
+        self, tokens: Int[Tensor, "b k"], length: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b g v"], Float[Tensor, " b"]]:
+        """The model's joint law of gap and token, reshaped as one law; being done stays as it is."""
+        laws, done = cast("Inserting", self.model).insertion_log_probs(tokens, length)
+        return self.reshape(laws.flatten(1)).view(laws.shape), done
+
+    def insertion_cost(self, length: Int[Tensor, " b"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return cast("Inserting", self.model).insertion_cost(length)
 
     def span_log_probs(
         self,

@@ -158,6 +158,23 @@ DRAFT_ORDER = Knob(
     "the order in which drafts are judged",
     choices=BLIND,
 )
+STOP = Knob(
+    "stop",
+    "choice",
+    "by chance",
+    "end as likely as the model says, or as soon as it is sure enough (which bends the law)",
+    choices=("by chance", "threshold"),
+)
+THRESHOLD = Knob(
+    "threshold",
+    "float",
+    0.9,
+    "end as soon as the chance of being done is this high",
+    0.01,
+    1,
+    applies=lambda settings: settings.get("stop") == "threshold",
+)
+LONGEST = Knob("longest", "int", 64, "cut a sequence that has grown to this many tokens", 1, 256)
 ORDER = Knob("order", "choice", "random", "which positions come next", choices=ORDER_NAMES)
 SCHEDULE = Knob(
     "schedule",

@@ -1,7 +1,7 @@
-"""What models can be asked beyond ``core``: half-known tokens, drafts, memories, spans.
+"""What models can be asked beyond ``core``: half-known tokens, drafts, memories, spans, insertions.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
-rows, n positions, l digits of a token, g positions of a group, q queried positions, k listed
+rows, n positions, l digits of a token, g positions of a group or gaps, q queried positions, k listed
 positions, v vocabulary.
 """
 
@@ -62,6 +62,29 @@ class DraftVerify(Protocol):
 
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The bill of a verifying pass."""
+        ...
+
+
+@runtime_checkable
+class Inserting(Protocol):
+    """A model of sequences that grow: which token comes in next and where, or that it is done.
+
+    The first ``length`` entries of a row of ``tokens`` are what is there, as it is read; the rest
+    means nothing. Gap 0 is before the first of them, gap g right after the g-th.
+    """
+
+    def insertion_log_probs(
+        self, tokens: Int[Tensor, "b k"], length: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b g v"], Float[Tensor, " b"]]:
+        """The joint law (nats) of gap and token, g = k + 1, and the log-probability of being done.
+
+        The law is that of the next token given that there is one: gaps and tokens of a row sum to 1,
+        and gaps after its end are minus infinity.
+        """
+        ...
+
+    def insertion_cost(self, length: Int[Tensor, " b"]) -> Cost:
+        """The bill for asking about rows of these lengths; ``NOBODY`` is a row not asked about."""
         ...
 
 

@@ -7,6 +7,10 @@ about.
 A digit event tells which digit (0 is the most significant) has which value; with the last digit
 of a token comes its write. A draft that is accepted is thereby written; one that is rejected is
 followed by the write of what took its place. A step that drafts does away with older drafts.
+
+In a file with insert events positions are names: a token keeps its own for good, and is read right
+after the token at the position given last, or first of all where that is -1. Tokens known at the
+start are read in the order of their positions.
 """
 
 import math
@@ -26,6 +30,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "draft": ("token", "probability"),
     "accept": ("token", "draft probability", "target probability"),
     "reject": ("token", "draft probability", "target probability"),
+    "insert": ("token", "probability", "after"),
 }
 """What stands after the position and the kind of each event."""
 
@@ -216,8 +221,13 @@ def _check_event(event: Event, file: TraceFile, place: str) -> None:
         elif name.endswith("probability"):
             if isinstance(value, str) or not 0 <= value <= 1:
                 raise fault(place, f"{value!r} is not a probability")
+        elif name == "after":
+            if value != -1:
+                _check_position(value, file, f"{place}, after")
         elif not isinstance(value, int) or value < 0:
             raise fault(place, f"{value!r} is not a {name}: expected a whole number from 0")
+    if kind == "insert" and file.layout.kind != "line":
+        raise fault(place, "an insertion into a grid; tokens only make room for others in a line")
     if kind == "digit":
         _check_digit(rest, file.digits, place)
 

@@ -7,6 +7,7 @@ benchmarks and the conformance tests. The first that runs on a family is the fam
 from pgm_lite.menu.adaptive import ENTROPY_BOUNDED, FIRST_HITTING, STABLE, THRESHOLD
 from pgm_lite.menu.digits import UNMASK_DIGITS
 from pgm_lite.menu.drafts import SPECULATE
+from pgm_lite.menu.inserting import INSERT
 from pgm_lite.menu.masked import ANCESTRAL, UNMASK
 from pgm_lite.menu.recap import RECAP
 from pgm_lite.menu.revising import PATH_PLANNING, REMASK
@@ -29,6 +30,7 @@ LISTED = (
     PATH_PLANNING,
     RECAP,
     AUTOREGRESS,
+    INSERT,
     SPECULATIVE_DECODE,
     ADAPTIVE_PARALLEL,
 )

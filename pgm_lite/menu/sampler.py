@@ -8,7 +8,7 @@ from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.datasets import Dataset
 from pgm_lite.draw import Tempered, TopP
 from pgm_lite.knobs import Knob, Settings, Value
-from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting
 
 
 def reshaped(model: object, settings: Settings) -> Conditional | NextToken:
@@ -42,7 +42,7 @@ class Sampler:
 class Request:
     """Everything a sampler needs to start."""
 
-    model: Conditional | NextToken | DigitConditional | DraftVerify
+    model: Conditional | NextToken | DigitConditional | DraftVerify | Inserting
     dataset: Dataset
     canvas: Canvas
     settings: dict[str, Value]

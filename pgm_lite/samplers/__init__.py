@@ -5,6 +5,7 @@ from pgm_lite.samplers.adaptive_parallel import adaptive_parallel
 from pgm_lite.samplers.ancestral import ancestral
 from pgm_lite.samplers.autoregress import autoregress
 from pgm_lite.samplers.first_hitting import first_hitting
+from pgm_lite.samplers.insert import insert
 from pgm_lite.samplers.path_planning import path_planning
 from pgm_lite.samplers.recap import recap
 from pgm_lite.samplers.remask import Loop, remask
@@ -19,6 +20,7 @@ __all__ = [
     "ancestral",
     "autoregress",
     "first_hitting",
+    "insert",
     "path_planning",
     "recap",
     "remask",

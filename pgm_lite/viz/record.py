@@ -111,11 +111,29 @@ def state(record: Record, k: int) -> tuple[list[int], list[bool]]:
     tokens, known = list(record["init"]["tokens"]), [bool(x) for x in record["init"]["known"]]
     for step in record["steps"][:k]:
         for position, kind, *rest in step["events"]:
-            if kind in ("write", "accept"):
+            if kind in ("write", "accept", "insert"):
                 tokens[position], known[position] = rest[0], True
             elif kind in ("reopen", "draft", "reject"):
                 known[position] = False
     return tokens, known
+
+
+def reading(record: Record, k: int) -> list[int] | None:
+    """The known positions after k steps as they are read; None where nothing is ever inserted."""
+    if not any(_has(step, "insert") for step in record["steps"]):
+        return None
+    order = [position for position, known in enumerate(record["init"]["known"]) if known]
+    for step in record["steps"][:k]:
+        for position, kind, *rest in step["events"]:
+            if kind == "insert":
+                order.insert(0 if rest[2] < 0 else order.index(rest[2]) + 1, position)
+    return order
+
+
+def tokens_of(record: Record) -> int:
+    """How many tokens there are in the end: all positions, or as many as were inserted."""
+    order = reading(record, len(record["steps"]))
+    return record["seq_len"] if order is None else len(order)
 
 
 def possible(record: Record, k: int) -> dict[int, list[int]]:

@@ -106,6 +106,7 @@ def outcomes(run: Callable[[], Iterator[Step]]) -> Iterator[tuple[list[Step], fl
         with (
             patch("pgm_lite.samplers.fill.categorical", scripted),
             patch("pgm_lite.samplers.speculate.heads", scripted.heads),
+            patch("pgm_lite.samplers.insert.heads", scripted.heads),
             patch("pgm_lite.samplers.ancestral.heads", scripted.heads),
             patch("pgm_lite.samplers.first_hitting.categorical", scripted),
             patch("pgm_lite.samplers.remask.heads", scripted.heads),

@@ -11,6 +11,7 @@ export const CLOCKS = ["steps", "calls", "positions", "flops", "seconds"];
 const KEY_EVERY = 16;
 const keyFrames = new WeakMap();
 const clocks = new WeakMap();
+const growing = new WeakMap();
 
 function blank(trace) {
   const n = trace.seq_len, known = Uint8Array.from(trace.init.known);
@@ -23,13 +24,14 @@ function blank(trace) {
     group: Int8Array.from(trace.groups || new Array(n).fill(-1)),
     digits: new Map(), // position -> one entry a digit, null while unknown
     verdicts: new Map(), // position -> the last draft judged there: { kept, token, p, q }
+    order: inserts(trace) ? [...known.keys()].filter(i => known[i]) : null, // positions as they are read, where that changes
   };
 }
 
 const copy = s => ({
   tokens: s.tokens.slice(), known: s.known.slice(), mark: s.mark.slice(), born: s.born.slice(),
   prob: s.prob.slice(), group: s.group.slice(), digits: new Map([...s.digits].map(([i, d]) => [i, d.slice()])),
-  verdicts: new Map(s.verdicts),
+  verdicts: new Map(s.verdicts), order: s.order && s.order.slice(),
 });
 
 function settle(s, i, token, prob, step, mark) {
@@ -40,6 +42,15 @@ function settle(s, i, token, prob, step, mark) {
 function forget(s, i, mark) {
   s.known[i] = 0; s.mark[i] = mark; s.born[i] = -1; s.prob[i] = NaN; s.digits.delete(i); s.verdicts.delete(i);
 }
+
+/** Whether tokens of this trace come in between others: positions are names then, and have no place. */
+export function inserts(trace) {
+  if (!growing.has(trace)) growing.set(trace, trace.steps.some(step => step.events.some(([, kind]) => kind === "insert")));
+  return growing.get(trace);
+}
+
+/** How many tokens there are in the end: all positions, or as many as were inserted. */
+export const sizeOf = trace => (inserts(trace) ? knownCount(stateAt(trace, trace.steps.length)) : trace.seq_len);
 
 /** Whether a step proposes drafts, whether it judges some, whether nothing happens in it at all. */
 export const drafts = step => step.events.some(([, kind]) => kind === "draft");
@@ -57,7 +68,10 @@ function advance(s, trace, index) {
   }
   for (const [i, kind, value, ...rest] of step.events) {
     if (kind === "write") settle(s, i, value, rest[0], index + 1, s.mark[i] === REJECTED ? REDRAWN : NEW);
-    else if (kind === "accept") {
+    else if (kind === "insert") { // [position, "insert", token, prob, the position it is read after or -1]
+      settle(s, i, value, rest[0], index + 1, NEW);
+      s.order.splice(rest[1] < 0 ? 0 : s.order.indexOf(rest[1]) + 1, 0, i);
+    } else if (kind === "accept") {
       settle(s, i, value, rest[1], index + 1, ACCEPTED);
       s.verdicts.set(i, { kept: true, token: value, p: rest[0], q: rest[1] });
     } else if (kind === "reopen") forget(s, i, REOPENED);
@@ -170,6 +184,7 @@ export const knownCount = state => state.known.reduce((sum, is) => sum + is, 0);
 
 /** The state as plain text: lines of the grid or the text itself, "░" for what is unknown. */
 export function textOf(trace, state) {
+  if (state.order) return state.order.map(i => symbolOf(trace, state.tokens[i])).join("");
   const single = trace.vocab.every(symbol => [...symbol].length === 1);
   const width = Math.max(...trace.vocab.map((_, i) => String(i).length));
   const cell = i => {
