@@ -14,6 +14,7 @@ from pgm_lite import catalog
 from pgm_lite.core import Canvas, Layout
 from pgm_lite.datasets import Dataset
 from pgm_lite.digits import Digits
+from pgm_lite.insertion_oracle import InsertionOracle
 from pgm_lite.knobs import Value
 from pgm_lite.menu import SAMPLERS, Request, Sampler
 from pgm_lite.oracle import HalfKnown, Refreshed, Sequential, Support
@@ -31,8 +32,8 @@ class Claim:
     the reason, if there are none. ``finer``: settings from coarse to fine along which the distance to
     the joint falls; empty, with the reason, if it does not. ``adds_up``: the log-probabilities of
     an exact run sum to log p(x). ``proved_in``: the file, below tests/, with identities of its own.
-    ``infills``: it takes known tokens anywhere, not only at the start. ``walked``: all it draws goes
-    through ``draw_at`` and ``heads``, so that every outcome can be walked.
+    ``fills``: it ends with every position known. ``infills``: it takes known tokens anywhere, not
+    only at the start.
     """
 
     exact: Settings | None
@@ -41,7 +42,7 @@ class Claim:
     reason: str = ""
     proved_in: str = "laws/identities"
     infills: bool = True
-    walked: bool = True
+    fills: bool = True
 
 
 CLAIMS: dict[str, Claim] = {
@@ -95,6 +96,12 @@ CLAIMS: dict[str, Claim] = {
         reason="the mixture is no approximation that a budget would refine",
         infills=False,
     ),
+    "insert": Claim(
+        None,
+        reason="exact in what is read, not in what stands at a position, which is the order of coming",
+        proved_in="laws/test_insertion.py",
+        fills=False,
+    ),
     "speculate": Claim(
         {"window": "constant", "size": 1, "loops": 1},
         reason="its law depends on windows and loops together",
@@ -110,6 +117,9 @@ ORACLES: dict[str, Callable[[Support], object]] = {
     ),
     "the next token given all before it, at several positions in one call": Sequential,
     "a few positions from remembered keys and values of all others": Refreshed,
+    "what comes in next and where, and whether it is done": lambda law: InsertionOracle(
+        law.sequences, law.vocab_size, law.weights
+    ),
     "a draft of many positions and a verdict on each draft": lambda law: TwoModels(
         scrambled(law), law
     ),

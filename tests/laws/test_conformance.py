@@ -79,8 +79,8 @@ def test_laws_1_and_2_what_is_known_stays_and_the_rest_is_written(
         assert step.note
         balance += step.written.long() - opened.long()
         canvas = step.canvas
-    assert canvas.known.all()
-    assert torch.equal(balance, first.unknown.long())
+    assert torch.equal(balance, canvas.known.long() - first.known.long())
+    assert canvas.known.all() or not CLAIMS[name].fills
     if given == "all":
         assert torch.equal(canvas.tokens, first.tokens)
 
@@ -135,12 +135,6 @@ def test_law_5_one_position_a_step_draws_from_the_joint(name: str) -> None:
     claim, n, v = CLAIMS[name], WALKED.seq_len, WALKED.vocab_size
     joint, settings = table(WALKED, n, v), claim.exact
     assert settings is not None
-    if not claim.walked:
-        found = observed(tokens_of(WALKED, 20_000, name, settings, 0), v)
-        # The noise is 0.4 sqrt(8 / 20,000) = 0.008; 0.025 is exceeded with a chance below
-        # exp(-2 * 0.017^2 * 20,000) = 0.00001.
-        assert distance(found, joint) < 0.025
-        return
     for seed in (0, 1):
 
         def walk(seed: int = seed) -> Iterator[Step]:
