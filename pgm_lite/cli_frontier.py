@@ -1,5 +1,6 @@
 """``python -m pgm_lite frontier``: every sampler on every checkpoint of a data set, on one picture."""
 
+from json import loads
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def frontier(
     ),
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     seed: Annotated[int, typer.Option(help="of the samples")] = 0,
-    json: Annotated[Path | None, typer.Option(help="also write the rows here")] = None,
+    json: Annotated[Path | None, typer.Option(help="rows go here; points in it are kept")] = None,
     html: Annotated[Path | None, typer.Option(help="also write the figure here")] = None,
 ) -> None:
     """Quality and entropy against calls, FLOPs and seconds for every applicable (model, sampler)."""
@@ -33,14 +34,21 @@ def frontier(
     if cost not in COSTS:
         raise ValueError(f"no cost is called {cost!r}; the costs are {', '.join(COSTS)}")
     make.use_threads(threads)
+    done: list[dict[str, str]] = loads(json.read_text()) if json and json.exists() else []
     rows: list[dict[str, str]] = []
     with console.status("sampling") as status:
         for row in measuring.frontier(
-            dataset, count=samples, models=model or (), samplers=sampler or (), seed=seed
+            dataset,
+            count=samples,
+            models=model or (),
+            samplers=sampler or (),
+            seed=seed,
+            done=done,
         ):
             rows.append(row)
             status.update(f"sampled {row['model']}, {row['sampling']} {row['budget']}")
-            save(json, rows)
+            kept = {measuring.point(each) for each in rows}
+            save(json, rows + [each for each in done if measuring.point(each) not in kept])
     quality = measuring.QUALITY[dataset]
     starred = measuring.marked(rows, quality, cost)
     title = f"{dataset}: {quality} against {cost}, {rows[0]['samples']} samples a point"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgm_lite import catalog
+from pgm_lite.datasets import Dataset
 from pgm_lite.evaluation import Row, Way, judged, names_of
 from pgm_lite.knobs import Value
 from pgm_lite.metrics import FIGURES
@@ -28,6 +29,9 @@ STEPS: dict[str, tuple[int, ...]] = {
 SAMPLES = {"shidoku": 1000, "faces": 32, "austen": 12}
 """Samples a point, by data set: what two cores can do in a few minutes."""
 
+LARGE = 64
+"""Positions from which the dearest value of a sweep is left out."""
+
 OWN = ("speculate", "unmask_digits")
 """Where a checkpoint has one of these it is swept alone: the rest would show a weaker MDLM again."""
 
@@ -37,7 +41,7 @@ class Sweep:
     """One way to sample: a sampler, what stays fixed, and the knob that sets the budget.
 
     Without ``values`` the knob takes the data set's numbers of steps; with neither it is one point.
-    ``grids`` marks what needs rows and columns.
+    ``grids`` marks what needs rows and columns, ``dear`` what is left to small canvases.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Sweep:
     knob: str = "steps"
     values: tuple[Value, ...] = ()
     grids: bool = False
+    dear: bool = False
 
 
 BLIND: dict[str, Value] = {"schedule": "cosine", "order": "random"}
@@ -64,7 +69,7 @@ SWEEPS = (
         BLIND | {"order": "confidence", "fill": "sample-then-rank", "choice_temperature": 4.5},
     ),
     Sweep("ancestral", "ancestral"),
-    Sweep("first-hitting", "first_hitting", knob=""),
+    Sweep("first-hitting", "first_hitting", knob="", dear=True),
     Sweep("entropy-bounded", "entropy_bounded", knob="gamma", values=(3.0, 1.0, 0.1)),
     Sweep("threshold", "threshold", knob="tau", values=(0.5, 0.8, 0.95)),
     Sweep("stable", "stable", {"history": 1}, knob="tau", values=(0.5, 0.8, 0.95)),
@@ -97,16 +102,29 @@ def plans(
         if not samplers and (own := fitting.intersection(OWN)):
             fitting = own
         for sweep in SWEEPS:
-            if sweep.sampler not in fitting or (samplers and sweep.sampler not in samplers):
-                continue
-            if sweep.grids and data.layout.kind != "grid":
-                continue
-            steps: tuple[Value, ...] = STEPS.get(dataset, (16, 32, 64))
-            values = (sweep.values or steps) if sweep.knob else ("",)
-            for value in values:
-                settings = dict(sweep.fixed) | ({sweep.knob: value} if sweep.knob else {})
-                budget = f"{sweep.knob} {value:g}" if isinstance(value, int | float) else ""
-                yield name, Way(sweep.name, sweep.sampler, settings), budget
+            asked = not samplers or sweep.sampler in samplers
+            if asked and sweep.sampler in fitting and suits(sweep, name, data):
+                for value in budgets(sweep, data):
+                    settings = dict(sweep.fixed) | ({sweep.knob: value} if sweep.knob else {})
+                    budget = f"{sweep.knob} {value:g}" if isinstance(value, int | float) else ""
+                    yield name, Way(sweep.name, sweep.sampler, settings), budget
+
+
+def suits(sweep: Sweep, name: str, data: Dataset) -> bool:
+    """Whether a sweep is worth its time on a checkpoint; a distilled one is swept in random order."""
+    if name.endswith("_sdtt") and sweep.name not in ("random order", "ancestral"):
+        return False
+    grid, small = data.layout.kind == "grid", data.seq_len < LARGE
+    return (grid or not sweep.grids) and (small or not sweep.dear)
+
+
+def budgets(sweep: Sweep, data: Dataset) -> tuple[Value, ...]:
+    """The values a sweep's knob takes on a data set, from cheap to dear."""
+    if not sweep.knob:
+        return ("",)
+    if not sweep.values:
+        return STEPS.get(data.name, (16, 64))
+    return sweep.values if data.seq_len < LARGE else sweep.values[:2]
 
 
 def frontier(
@@ -116,16 +134,27 @@ def frontier(
     models: Sequence[str] = (),
     samplers: Sequence[str] = (),
     seed: int = 0,
+    done: Sequence[Row] = (),
 ) -> Iterator[Row]:
     """One row for each point: the judges' figures with the entropy, then calls, FLOPs, seconds.
 
     Calls and FLOPs are means over ``count`` samples; seconds are those of the batch, divided.
+    Points that are among ``done`` with as many samples are not sampled again.
     """
     count = SAMPLES.get(dataset, 32) if count is None else count
     if count < 2:
         raise ValueError(f"a point is the mean of at least 2 samples; got {count}")
+    known = {point(row): row for row in done if row["samples"] == str(count)}
     for name, way, budget in plans(dataset, models, samplers):
+        if (name, way.name, budget) in known:
+            yield known[name, way.name, budget]
+            continue
         yield judged(name, way, 0, count, seed) | {"budget": budget}
+
+
+def point(row: Row) -> tuple[str, str, str]:
+    """What tells a point from all others."""
+    return row["model"], row["sampling"], row["budget"]
 
 
 def marked(rows: Sequence[Row], quality: str, cost: str = "GFLOP") -> list[Row]:

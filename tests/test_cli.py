@@ -279,7 +279,9 @@ def test_the_lab_says_what_it_cannot_do(refused: Callable, tmp_path: Path) -> No
     assert "the policies are random:k" in refused("lab", "--policy", "luck")
     assert "the laws are markov" in refused("lab", "--world", "mars")
     assert "name one with --network" in refused("lab", "--trace", "x.json")
-    assert "unmask asks a model for any unknown position" in refused("lab", "--network", "shidoku/ar")
+    assert "unmask asks a model for any unknown position" in refused(
+        "lab", "--network", "shidoku/ar"
+    )
     assert "the law of faces is not known" in refused("lab", "--network", "faces/pgm")
     half = tmp_path / "half.json"
     half.write_text("[0.5, 0.25]")

@@ -48,6 +48,17 @@ def test_every_point_has_quality_and_costs() -> None:
     assert len(set(points)) == len(points)
 
 
+def test_points_that_are_there_are_not_sampled_again() -> None:
+    wanted = {"models": ["shidoku/pgm"], "samplers": ["ancestral"], "count": 2}
+    first = list(frontier.frontier("shidoku", **wanted))
+    marked = [row | {"calls": "kept"} for row in first[:2]]
+    again = list(frontier.frontier("shidoku", **wanted, done=marked))
+    assert again[:2] == marked
+    assert [row["calls"] for row in again[2:]] == [row["calls"] for row in first[2:]]
+    other = list(frontier.frontier("shidoku", **wanted | {"count": 3}, done=marked))
+    assert all(row["calls"] != "kept" for row in other)
+
+
 def test_stars_mark_what_nothing_beats() -> None:
     rows = [
         {"model": "a", "GFLOP": "1", "validity": "0.5"},
