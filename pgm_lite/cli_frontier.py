@@ -29,7 +29,8 @@ def frontier(
     """Quality and entropy against calls, FLOPs and seconds for every applicable (model, sampler)."""
     from pgm_lite import frontier as measuring
     from pgm_lite import make
-    from pgm_lite.viz.comparison import COSTS, quality_against_cost
+    from pgm_lite.viz.comparison import COSTS
+    from pgm_lite.viz.frontier import frontier_figure
 
     if cost not in COSTS:
         raise ValueError(f"no cost is called {cost!r}; the costs are {', '.join(COSTS)}")
@@ -58,4 +59,5 @@ def frontier(
     )
     save(json, starred)
     if html:
-        html.write_text(quality_against_cost(rows, quality=quality, title=title).to_html())
+        each = {cost: measuring.marked(rows, quality, cost) for cost in COSTS}
+        html.write_text(frontier_figure(each, quality=quality, title=title).to_html())
