@@ -48,8 +48,7 @@ def frontier(
         ):
             rows.append(row)
             status.update(f"sampled {row['model']}, {row['sampling']} {row['budget']}")
-            kept = {measuring.point(each) for each in rows}
-            save(json, rows + [each for each in done if measuring.point(each) not in kept])
+            save(json, measuring.joined(rows, done))
     quality = measuring.QUALITY[dataset]
     starred = measuring.marked(rows, quality, cost)
     title = f"{dataset}: {quality} against {cost}, {rows[0]['samples']} samples a point"
@@ -57,7 +56,7 @@ def frontier(
     console.print(
         "* nothing of the same model costs as little and scores as well; ** nothing at all"
     )
-    save(json, starred)
+    save(json, measuring.joined(starred, done))
     if html:
         each = {cost: measuring.marked(rows, quality, cost) for cost in COSTS}
         html.write_text(frontier_figure(each, quality=quality, title=title).to_html())

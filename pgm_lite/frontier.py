@@ -157,6 +157,12 @@ def point(row: Row) -> tuple[str, str, str]:
     return row["model"], row["sampling"], row["budget"]
 
 
+def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """The rows, then those of the others that are points of their own."""
+    points = {point(row) for row in rows}
+    return [*rows, *(row for row in others if point(row) not in points)]
+
+
 def marked(rows: Sequence[Row], quality: str, cost: str = "GFLOP") -> list[Row]:
     """The rows with stars: * where nothing of the same model beats them, ** where nothing does."""
     if quality not in FIGURES:

@@ -81,7 +81,12 @@ def test_the_command_writes_rows_and_figure(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, words)
     assert result.exit_code == 0, result.output
     assert "** nothing at all" in result.output
+    result = CliRunner().invoke(cli.app, [*words, "--sampler", "ancestral"])
+    assert result.exit_code == 0, result.output
     saved = json.loads(rows.read_text())
+    assert {row["sampling"] for row in saved} >= {"random order", "ancestral"}
+    result = CliRunner().invoke(cli.app, words)
+    assert len(json.loads(rows.read_text())) == len(saved), "points of other runs are kept"
     assert {row["model"] for row in saved} == {"shidoku/pgm"}
     assert any(row["frontier"] == "**" for row in saved)
     assert "plotly" in figure.read_text()
