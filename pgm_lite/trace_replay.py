@@ -30,7 +30,7 @@ class Replay:
 
     def __init__(self, canvas: Canvas, code: Digits | None, kinds: Collection[str]) -> None:
         self.canvas, self.code, self.drafting = canvas, code, "draft" in kinds
-        self.order = true_in(canvas.known[0]) if "insert" in kinds else None
+        self.order: list[int] | None = true_in(canvas.known[0]) if "insert" in kinds else None
         self.digits = None if code is None else code.spell(canvas)
         self._open: dict[int, tuple[int, float]] = {}
 
