@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots  # pyright: ignore[reportUnknownVariableType]
 
+from pgm_lite.metrics import FIGURES
 from pgm_lite.viz.colour import QUALITATIVE
 from pgm_lite.viz.comparison import COSTS
 from pgm_lite.viz.figures import TEMPLATE
@@ -50,7 +51,8 @@ def frontier_figure(
                 **_placed(best, cost, quality),
                 mode="lines+markers+text",
                 text=[row["sampling"] if row["frontier"] == "**" else "" for row in best],
-                textposition="top center",
+                textposition=["top center" if i % 2 else "bottom center" for i in range(len(best))],
+                cliponaxis=False,
                 textfont={"size": 9},
                 line={"color": colours[model]},
                 marker={"size": 8},
@@ -58,6 +60,8 @@ def frontier_figure(
                 **style,
             )
         figure.update_xaxes(title_text=COSTS[cost], type="log", row=1, col=column)
+    if FIGURES[quality].better == "lower":  # distances, which may be many times as large
+        figure.update_yaxes(type="log")
     figure.update_yaxes(title_text=quality.replace("_", " "), row=1, col=1)
     figure.update_layout(
         template=TEMPLATE, title=title, legend={"orientation": "h", "y": -0.2}, height=460
