@@ -36,7 +36,7 @@ def frontier_figure(
     colours = dict(zip(models, cycle(QUALITATIVE), strict=False))
     for column, (cost, rows) in enumerate(starred.items(), start=1):
         for model in models:
-            its = sorted((row for row in rows if row["model"] == model), key=_by(cost))
+            its = in_order([row for row in rows if row["model"] == model], cost)
             beaten = [row for row in its if not row["frontier"]]
             best = [row for row in its if row["frontier"]]
             style = {"name": model.split("/")[1], "legendgroup": model, "row": 1, "col": column}
@@ -69,8 +69,13 @@ def frontier_figure(
     return figure
 
 
-def _by(cost: str) -> Any:  # noqa: ANN401
-    return lambda row: float(row[cost])
+def in_order(rows: Sequence[Row], cost: str) -> list[Row]:
+    """The rows from cheap to dear."""
+
+    def price(row: Row) -> float:
+        return float(row[cost])
+
+    return sorted(rows, key=price)
 
 
 def _placed(rows: Sequence[Row], cost: str, quality: str) -> dict[str, list[Any]]:
