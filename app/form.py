@@ -91,12 +91,8 @@ class Form:
         matters = relevant_to(models, sampler, knobs)
         seq_len = cards[0].rows * cards[0].columns
         updates: list[Any] = [
-            gr.update(
-                choices=[(SAMPLERS.get(name, name), name) for name in fitting],
-                value=sampler,
-                info=catalog.SAMPLERS[sampler].summary,
-                visible=len(fitting) > 1,
-            )
+            sampler_choice(models, sampler)
+            | {"info": catalog.SAMPLERS[sampler].summary, "visible": len(fitting) > 1}
         ]
         for name, knob in every_knob().items():
             update: dict[str, Any] = {"visible": name in matters}
@@ -114,10 +110,7 @@ class Form:
         usual = {catalog.samplers_for(name)[0].name for name in catalog.checkpoint_names()}
         fitting, chosen = samplers_of(models), str(given[self.sampler])
         kept = chosen in fitting and chosen not in usual
-        return gr.update(
-            choices=[(SAMPLERS.get(name, name), name) for name in fitting],
-            value=chosen if kept else fitting[0],
-        )
+        return sampler_choice(models, chosen if kept else fitting[0])
 
     def switch(self, dataset: str) -> list[Any]:
         """Another data set: its models, and how its prompt is written."""
@@ -146,7 +139,7 @@ class Form:
         updates: list[Any] = [gr.update(value=dataset)]
         updates += [gr.update(choices=model_choices(dataset), value=model) for model in wish.models]
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
-        updates += [gr.update(value=wish.sampler or sampler_for(wish.models, None))]
+        updates += [sampler_choice(wish.models, wish.sampler or sampler_for(wish.models, None))]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
         updates += [gr.update(value=wish.ramp) if wish.ramp in catalog.RAMPS else gr.skip()]
         updates += [
@@ -198,6 +191,13 @@ def sampler_for(models: tuple[str, ...], chosen: str | None) -> str:
     """The chosen sampler if these models have it, else their first."""
     fitting = samplers_of(models)
     return chosen if chosen in fitting else fitting[0]
+
+
+def sampler_choice(models: tuple[str, ...], chosen: str) -> dict[str, Any]:
+    """The control of the sampler: those of these models to choose from, one of them chosen."""
+    return gr.update(
+        choices=[(SAMPLERS.get(name, name), name) for name in samplers_of(models)], value=chosen
+    )
 
 
 def datasets() -> list[str]:

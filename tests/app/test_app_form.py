@@ -100,6 +100,12 @@ def test_a_link_sets_every_control_and_makes_the_same_wish(form):
     assert again.seed == 9
 
 
+def test_a_link_brings_the_choices_its_sampler_is_one_of(form):
+    updates = form.fill(Wish(("faces/self_spec",), "speculate", (), seed=0))
+    sampler = updates[form.inputs.index(form.sampler)]
+    assert "speculate" in [name for _, name in sampler["choices"]]
+
+
 def test_a_problem_without_a_line_of_its_own_is_told_at_the_button(form):
     said = dict(zip(form.lines, blame(form, {"prompt": "too long", "steps": "no"}), strict=True))
     assert said == {"prompt": "Too long.", "run": "No.", "seed": "", "label": ""}
