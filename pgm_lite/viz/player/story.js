@@ -12,7 +12,7 @@ export function storyOf({ trace, state, k, over }, i) {
   const token = state.tokens[i], say = each => named(trace, each);
   if (state.mark[i] === GIVEN) return [place, ...say(token), ", given from the start."];
   if (state.mark[i] === DRAFT) return [place, ...say(token), ` is a draft, not checked yet. The draft law gave it ${chance(state.prob[i])}.`];
-  if (state.mark[i] === REJECTED) return [place, "the draft ", ...say(token), ` was refused: ${verdictIn(state.verdicts.get(i))}.`];
+  if (state.mark[i] === REJECTED) return [place, "the draft ", ...say(token), ` was refused: ${verdictIn(trace, state.verdicts.get(i))}.`];
   if (state.known[i]) return [place, ...say(token), ...written(trace, state, i, say)];
   const parts = state.digits.get(i);
   if (parts && trace.digits) return [place, ...halfKnown(trace, parts, say)];
@@ -21,9 +21,9 @@ export function storyOf({ trace, state, k, over }, i) {
 
 function written(trace, state, i, say) {
   const born = state.born[i], verdict = state.verdicts.get(i), drawn = Number.isFinite(state.prob[i]) ? state.prob[i] : null;
-  if (verdict?.kept) return [`, written at step ${born}: a draft that was kept. Its ${verdictIn(verdict)}.`];
+  if (verdict?.kept) return [`, written at step ${born}: a draft that was kept. Its ${verdictIn(trace, verdict)}.`];
   if (verdict) {
-    return [`, written at step ${born}. The draft `, ...say(verdict.token), ` was refused: ${verdictIn(verdict)}. `,
+    return [`, written at step ${born}. The draft `, ...say(verdict.token), ` was refused: ${verdictIn(trace, verdict)}. `,
       ...say(state.tokens[i]), ` was drawn instead${drawn === null ? "" : `; the target law gave it ${chance(drawn)}`}.`];
   }
   if (trace.digits) return [`, whole since step ${born}${drawn === null ? "" : `; the digits revealed then had probability ${chance(drawn)}`}.`];
