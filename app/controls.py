@@ -62,6 +62,12 @@ def make_form(racers: int, run_label: str) -> Form:
                 info="0 follows the label as it was learnt; more exaggerates it",
                 buttons=[],
             )
+            ramp = gr.Dropdown(
+                list(catalog.RAMPS),
+                value="constant",
+                label="Guidance as more becomes known",
+                info="the whole guidance throughout, rising from none, or falling to a tenth",
+            )
             lines["label"] = complaint_line()
         fitting = samplers_of(tuple(first_models(first, racers)))
         chosen = catalog.SAMPLERS[fitting[0]]
@@ -85,6 +91,7 @@ def make_form(racers: int, run_label: str) -> Form:
         attributes=attributes,
         labels=labels,
         guidance=guidance,
+        ramp=ramp,
         prompt=prompt,
         run=run,
         clock=clock,

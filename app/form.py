@@ -28,6 +28,7 @@ class Form:
     attributes: dict[str, gr.Dropdown]
     labels: gr.Accordion
     guidance: gr.Slider
+    ramp: gr.Dropdown
     prompt: gr.Textbox
     run: gr.Button
     clock: gr.Dropdown | None = None
@@ -38,15 +39,15 @@ class Form:
         """Every control whose value makes up the wish."""
         rest = [self.clock] if self.clock else []
         return [
-            self.dataset, *self.models, self.sampler, self.seed, self.guidance, self.prompt,
-            *self.knobs.values(), *self.attributes.values(), *rest,
+            self.dataset, *self.models, self.sampler, self.seed, self.guidance, self.ramp,
+            self.prompt, *self.knobs.values(), *self.attributes.values(), *rest,
         ]  # fmt: skip
 
     @property
     def steering(self) -> list[gr.Radio | gr.Dropdown]:
         """The controls that decide which others matter: every choice of a few names."""
         knobs = [knob for knob in self.knobs.values() if isinstance(knob, gr.Radio | gr.Dropdown)]
-        return [*self.models, self.sampler, *knobs]
+        return [self.sampler, *knobs]
 
     @property
     def shaped(self) -> list[Any]:
@@ -74,6 +75,7 @@ class Form:
             seed=whole(given[self.seed]),
             label=tuple(chosen.items()) if labelled else (),
             guidance=float(given[self.guidance]) if labelled else 0.0,
+            ramp=str(given[self.ramp]) if labelled else "constant",
             prompt=str(given[self.prompt] or ""),
             clock=str(given[self.clock]) if self.clock else "flops",
         )
@@ -89,12 +91,8 @@ class Form:
         matters = relevant_to(models, sampler, knobs)
         seq_len = cards[0].rows * cards[0].columns
         updates: list[Any] = [
-            gr.update(
-                choices=[(SAMPLERS.get(name, name), name) for name in fitting],
-                value=sampler,
-                info=catalog.SAMPLERS[sampler].summary,
-                visible=len(fitting) > 1,
-            )
+            sampler_choice(models, sampler)
+            | {"info": catalog.SAMPLERS[sampler].summary, "visible": len(fitting) > 1}
         ]
         for name, knob in every_knob().items():
             update: dict[str, Any] = {"visible": name in matters}
@@ -104,6 +102,15 @@ class Form:
             updates.append(gr.update(**update))
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
+
+    def own_sampler(self, *values: object) -> dict[str, Any]:
+        """After another model was chosen: its own sampler, unless a special one was chosen by hand."""
+        given = self.named(values)
+        models = tuple(str(given[model]) for model in self.models)
+        usual = {catalog.samplers_for(name)[0].name for name in catalog.checkpoint_names()}
+        fitting, chosen = samplers_of(models), str(given[self.sampler])
+        kept = chosen in fitting and chosen not in usual
+        return sampler_choice(models, chosen if kept else fitting[0])
 
     def switch(self, dataset: str) -> list[Any]:
         """Another data set: its models, and how its prompt is written."""
@@ -132,8 +139,9 @@ class Form:
         updates: list[Any] = [gr.update(value=dataset)]
         updates += [gr.update(choices=model_choices(dataset), value=model) for model in wish.models]
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
-        updates += [gr.update(value=wish.sampler or sampler_for(wish.models, None))]
+        updates += [sampler_choice(wish.models, wish.sampler or sampler_for(wish.models, None))]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
+        updates += [gr.update(value=wish.ramp) if wish.ramp in catalog.RAMPS else gr.skip()]
         updates += [
             gr.update(
                 value=wish.prompt,
@@ -165,9 +173,7 @@ def every_knob() -> dict[str, Knob]:
 
 def samplers_of(models: tuple[str, ...]) -> list[str]:
     """The samplers to choose from: of two models, those of the one that leaves more choice."""
-    options = [
-        [each.name for each in catalog.samplers_for(catalog.card(model).family)] for model in models
-    ]
+    options = [[each.name for each in catalog.samplers_for(model)] for model in models]
     return max(options, key=len)
 
 
@@ -175,7 +181,7 @@ def relevant_to(models: tuple[str, ...], chosen: str, knobs: dict[str, Value]) -
     """The knobs that matter to one of these models; one that lacks the sampler takes its own."""
     names = dict[str, None]()
     for model in models:
-        fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+        fitting = {each.name: each for each in catalog.samplers_for(model)}
         sampler = fitting.get(chosen) or next(iter(fitting.values()))
         names |= dict.fromkeys(relevant(sampler.knobs, knobs))
     return tuple(names)
@@ -185,6 +191,13 @@ def sampler_for(models: tuple[str, ...], chosen: str | None) -> str:
     """The chosen sampler if these models have it, else their first."""
     fitting = samplers_of(models)
     return chosen if chosen in fitting else fitting[0]
+
+
+def sampler_choice(models: tuple[str, ...], chosen: str) -> dict[str, Any]:
+    """The control of the sampler: those of these models to choose from, one of them chosen."""
+    return gr.update(
+        choices=[(SAMPLERS.get(name, name), name) for name in samplers_of(models)], value=chosen
+    )
 
 
 def datasets() -> list[str]:

@@ -146,6 +146,7 @@ def watch_endpoint(
     label: dict[str, str] | None = None,
     guidance: float = 0.0,
     prompt: str = "",
+    ramp: str = "constant",
 ) -> str:
     """Generate one sequence and return its trace as the text of a pgm_lite.trace/1 file."""
     wish = Wish(
@@ -155,6 +156,7 @@ def watch_endpoint(
         seed,
         tuple((label or {}).items()),
         guidance,
+        ramp,
         prompt,
     )
     return granted(wish)[0]
@@ -169,6 +171,7 @@ def race_endpoint(
     label: dict[str, str] | None = None,
     guidance: float = 0.0,
     prompt: str = "",
+    ramp: str = "constant",
 ) -> list[str]:
     """Generate with two models of one data set; returns both traces as texts."""
     wish = Wish(
@@ -178,6 +181,7 @@ def race_endpoint(
         seed,
         tuple((label or {}).items()),
         guidance,
+        ramp,
         prompt,
     )
     return granted(wish)

@@ -29,6 +29,7 @@ def grant(wish: Wish) -> list[str]:
             seed=wish.seed,
             label=dict(wish.label),
             guidance=wish.guidance,
+            ramp=wish.ramp,
             prompt=wish.prompt,
         )
     if len({model.split("/")[0] for model in wish.models}) > 1:
@@ -36,7 +37,10 @@ def grant(wish: Wish) -> list[str]:
     if problems:
         raise RefusedError(problems)
     return [
-        trace_of(model, *own(wish, model), wish.seed, wish.label, wish.guidance, wish.prompt)
+        trace_of(
+            *(model, *own(wish, model)),
+            *(wish.seed, wish.label, wish.guidance, wish.ramp, wish.prompt),
+        )
         for model in wish.models
     ]
 
@@ -49,7 +53,7 @@ def own(wish: Wish, model: str) -> tuple[str | None, Settings]:
     """
     if len(wish.models) == 1 or model not in catalog.checkpoint_names():
         return wish.sampler, wish.settings
-    fitting = {each.name: each for each in catalog.samplers_for(catalog.card(model).family)}
+    fitting = {each.name: each for each in catalog.samplers_for(model)}
     sampler = fitting.get(wish.sampler or "") or next(iter(fitting.values()))
     matters = relevant(sampler.knobs, dict(wish.settings))
     return sampler.name, tuple(item for item in wish.settings if item[0] in matters)
@@ -63,6 +67,7 @@ def trace_of(
     seed: int,
     label: tuple[tuple[str, str], ...],
     guidance: float,
+    ramp: str,
     prompt: str,
 ) -> str:
     """The trace of one model; what was made once is remembered, its seconds included."""
@@ -73,5 +78,6 @@ def trace_of(
         seed=seed,
         label=dict(label),
         guidance=guidance,
+        ramp=ramp,
         prompt=prompt,
     ).to_json()

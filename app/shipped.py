@@ -100,6 +100,15 @@ EXAMPLES = (
         ),
     ),
     Example(
+        "grow",
+        "Grow",
+        "A sentence with no blanks: letters push the others aside.",
+        "An insertion model has neither masks nor places to fill. At every call it says which letter "
+        "comes in next, between which two, and whether the sentence is done. Letters keep their names "
+        "while they slide apart; nobody decides beforehand how long the sentence will be.",
+        Wish(("sentences/insertion",), "insert", (), seed=3),
+    ),
+    Example(
         "sudoku",
         "Sudoku",
         "Sixteen cells, four digits, and every answer can be checked.",

@@ -15,6 +15,7 @@ from app.words import sentence
 from pgm_lite.trace import Trace
 
 MAX_BYTES = 4 * 2**20
+QUIET = ("show_progress", "queue", "api_visibility")
 
 
 def draw() -> tuple[Form, Stage]:
@@ -43,14 +44,12 @@ def connect(tab: Tab, form: Form, shown: Stage) -> None:
         "queue": False,
         "api_visibility": "private",
     }
-    form.dataset.input(
-        form.switch,
-        form.dataset,
-        [*form.models, form.prompt],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
+    quiet: dict[str, Any] = {name: shape[name] for name in QUIET}
+    own: dict[str, Any] = {"fn": form.own_sampler, "inputs": form.inputs, "outputs": form.sampler}
+    form.dataset.input(form.switch, form.dataset, [*form.models, form.prompt], **quiet).then(
+        **own, **quiet
     ).then(**shape)
+    gr.on([model.input for model in form.models], **own, **quiet).then(**shape)
     gr.on([control.input for control in form.steering], **shape)
     gr.on(
         [form.run.click, form.prompt.submit, form.seed.submit],

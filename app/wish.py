@@ -22,6 +22,7 @@ class Wish:
     seed: int = 0
     label: tuple[tuple[str, str], ...] = ()
     guidance: float = 0.0
+    ramp: str = "constant"
     prompt: str = ""
     clock: str = "flops"
 
@@ -37,7 +38,9 @@ class Wish:
             for name, value in self.settings
         ]
         pairs += [(ATTRIBUTE + name, value) for name, value in self.label]
-        pairs += [("guidance", f"{self.guidance:g}")] if self.label and self.guidance else []
+        if self.label and self.guidance:
+            pairs += [("guidance", f"{self.guidance:g}")]
+            pairs += [("ramp", self.ramp)] if self.ramp != "constant" else []
         pairs += [("prompt", self.prompt)] if self.prompt else []
         return "?" + urlencode(pairs)
 
@@ -65,6 +68,7 @@ def read_query(given: Mapping[str, str]) -> Wish | None:
             if name.startswith(ATTRIBUTE)
         ),
         guidance=_number("guidance", given.get("guidance", "0")),
+        ramp=given.get("ramp", "constant"),
         prompt=given.get("prompt", ""),
         clock=given.get("clock", "flops"),
     )

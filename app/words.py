@@ -27,6 +27,12 @@ DATASETS = {
         'Small letters, spaces and - " , ; . only. An underscore leaves its position open.',
         "it is a truth ____ acknowledged",
     ),
+    "sentences": DatasetWords(
+        "Jane Austen, short sentences",
+        "Start from some words",
+        'Small letters, spaces and - " , ; . only. More letters come in anywhere around them.',
+        "mr. darcy was.",
+    ),
     "shidoku": DatasetWords(
         "Sudoku, 4 x 4",
         "Start from a puzzle",
@@ -37,12 +43,14 @@ DATASETS = {
 
 FAMILIES = {
     "ar": "AR: one after another",
+    "ar_small": "AR, small: drafts for the larger one",
     "mdlm": "MDLM: masks in, tokens out",
     "mdlm_sdtt": "MDLM, distilled: trained for few steps",
     "pgm": "PGM: reads only what is known",
     "pgm_sdtt": "PGM, distilled: trained for few steps",
     "prime": "Prime: tokens come out of a fog, digit by digit",
     "self_spec": "SSMD: drafts, then checks itself",
+    "insertion": "ILM: grows, letter between letters",
 }
 
 KNOBS = {
@@ -56,14 +64,45 @@ KNOBS = {
     "size": "Positions a window",
     "loops": "Checks a window",
     "draft_order": "Order of drafts",
+    "stop": "When it is done",
+    "threshold": "Sure enough",
+    "longest": "Longest",
+    "scouted": "Share scouted",
+    "asks": "Asks about",
+    "gamma": "Gamma (nats)",
+    "proxy": "Surest first by",
+    "tau": "Tau (confidence)",
+    "epsilon": "Epsilon (nats)",
+    "history": "Steps looked back",
+    "variant": "What is reopened",
+    "loop_on": "Loop begins",
+    "loop_off": "Loop ends",
+    "loop_alpha": "Share known in the loop",
+    "scored": "Written tokens are judged",
+    "group_order": "Order of groups",
+    "full_first": "Full steps first",
+    "local": "Local steps a full one",
+    "drafts": "Drafts a check",
+    "mixture": "Mixture (0: AR, 1: drafts)",
+    "look_ahead": "Look-ahead",
 }
 
 SAMPLERS = {
     "unmask": "Unmask on schedule",
     "ancestral": "Ancestral (coin flips)",
+    "first_hitting": "First hitting",
+    "entropy_bounded": "Entropy-bounded",
+    "threshold": "Threshold",
+    "stable": "Stable answers",
+    "remask": "Remask (ReMDM)",
+    "path_planning": "Path planning (P2)",
+    "recap": "Cached groups (ReCAP)",
     "autoregress": "Left to right",
     "unmask_digits": "Digit by digit",
     "speculate": "Draft and verify",
+    "insert": "Insert",
+    "speculative_decode": "Small model drafts",
+    "adaptive_parallel": "Adaptive parallel (APD)",
 }
 
 CLOCKS = {

@@ -12,17 +12,21 @@ from pgm_lite import datasets
 from pgm_lite.checkpoints import Card, Model, names, read_card, read_checkpoint
 from pgm_lite.core import Canvas, Conditional, NextToken
 from pgm_lite.datasets import Dataset
-from pgm_lite.draw import Tempered, TopP, rng
+from pgm_lite.draw import rng
 from pgm_lite.knobs import Knob, Settings, Value, relevant
 from pgm_lite.menu import SAMPLERS, Request, Sampler
-from pgm_lite.models import AR, Guided, Labelled
+from pgm_lite.menu.sampler import reshaped
+from pgm_lite.models import AR, Guided, Insertion, Labelled
+from pgm_lite.models.ramps import RAMPS
 from pgm_lite.prompts import canvas_from
+from pgm_lite.protocols import Inserting
 from pgm_lite.run import Run
 from pgm_lite.samplers import autoregress
 from pgm_lite.trace import ModelInfo, Trace, record
 
 __all__ = [
     "CHECKPOINTS",
+    "RAMPS",
     "SAMPLERS",
     "Knob",
     "Request",
@@ -71,9 +75,16 @@ def dataset(name: str) -> Dataset:
     return datasets.load(name)
 
 
-def samplers_for(family: str) -> list[Sampler]:
-    """The samplers that run on a family."""
-    return [sampler for sampler in SAMPLERS.values() if family in sampler.families]
+def samplers_for(name: str) -> list[Sampler]:
+    """The samplers that run on a checkpoint: on its family, with other checkpoints as companions."""
+    its_card = card(name)
+    here = [other for other in checkpoint_names(its_card.dataset) if other != name]
+    return [
+        sampler
+        for sampler in SAMPLERS.values()
+        if its_card.family in sampler.families
+        and (not sampler.companion or f"{its_card.dataset}/{sampler.companion}" in here)
+    ]
 
 
 def settled(sampler: Sampler, settings: Settings) -> dict[str, Value]:
@@ -95,32 +106,30 @@ def watch(
     seed: int = 0,
     label: Mapping[str, str] | None = None,
     guidance: float = 0.0,
+    ramp: str = "constant",
     prompt: str = "",
     batch: int = 1,
 ) -> Trace:
     """Generate with a shipped checkpoint and record it.
 
     ``label`` names values of the data set's attributes; ``guidance`` exaggerates them (0: plain
-    conditioning). ``prompt`` is described in ``pgm_lite.prompts``.
+    conditioning), and ``ramp`` says how it changes as more becomes known. ``prompt`` is described
+    in ``pgm_lite.prompts``.
     """
     model, its_card = load_with_card(name)
     data = dataset(its_card.dataset)
-    chosen = sampler_of(its_card, sampler)
+    chosen = sampler_of(name, sampler)
     values = settled(chosen, settings or {})
     check_seed(seed)
-    asked = steered(model, data, label or {}, guidance)
-    if values["top_p"] != 1.0:
-        asked = TopP(asked, float(values["top_p"]))
-    if values["temperature"] != 1.0:
-        asked = Tempered(asked, float(values["temperature"]))
+    asked = reshaped(steered(model, data, label or {}, guidance, ramp), values)
     canvas = started(model, data, prompt, batch)
-    request = Request(asked, data, canvas, values, seed)
+    request = Request(asked, data, canvas, values, seed, companion_of(name, chosen))
     info = ModelInfo(model.family, name, its_card.weights_sha256, model.reads)
     knobs: dict[str, str | int | float | bool | None] = {
         name: values[name] for name in relevant(chosen.knobs, values)
     }
     if label:
-        knobs["guidance"] = guidance
+        knobs |= {"guidance": guidance, "ramp": ramp}
     steps = chosen.run(request)
     if "steps" in knobs and isinstance(steps, Run):
         knobs["steps"] = steps.knobs["steps"]  # at most one for each unknown position
@@ -143,6 +152,7 @@ def complaints(
     seed: int = 0,
     label: Mapping[str, str] | None = None,
     guidance: float = 0.0,
+    ramp: str = "constant",
     prompt: str = "",
 ) -> dict[str, str]:
     """What is wrong with a request to ``watch``, by control; empty where nothing is.
@@ -155,7 +165,7 @@ def complaints(
     except ValueError as error:
         return {"model": str(error)}
     try:
-        chosen = sampler_of(its_card, sampler)
+        chosen = sampler_of(name, sampler)
     except ValueError as error:
         return {"sampler": str(error)}
     data, wanted = dataset(its_card.dataset), label or {}
@@ -163,7 +173,7 @@ def complaints(
         name: partial(settled, chosen, {name: value}) for name, value in (settings or {}).items()
     }
     checks["seed"] = partial(check_seed, seed)
-    checks["label"] = partial(steered, model, data, wanted, guidance)
+    checks["label"] = partial(steered, model, data, wanted, guidance, ramp)
     checks["prompt"] = partial(started, model, data, prompt, 1)
     found: dict[str, str] = {}
     for control, check in checks.items():
@@ -176,21 +186,40 @@ def complaints(
     values = settled(chosen, settings or {})
     try:
         # Each choice is right by itself; a sampler refuses those that do not go together.
-        chosen.run(Request(model, data, started(model, data, prompt, 1), values, seed))
+        canvas = started(model, data, prompt, 1)
+        chosen.run(Request(model, data, canvas, values, seed, companion_of(name, chosen)))
     except ValueError as error:
         return {"fill" if "fill" in values else "sampler": str(error)}
     return {}
 
 
-def sampler_of(its_card: Card, name: str | None) -> Sampler:
-    """The named sampler, or the first that runs on the family; it must run on the family."""
-    fitting = {each.name: each for each in samplers_for(its_card.family)}
-    if name and name not in fitting:
-        raise ValueError(
-            f"{its_card.family} models cannot be sampled with {name!r}; their samplers are: "
-            f"{', '.join(fitting)}"
+def sampler_of(name: str, wanted: str | None) -> Sampler:
+    """The sampler wanted, or the first that runs on the checkpoint; it must run on it."""
+    fitting = {each.name: each for each in samplers_for(name)}
+    if not wanted:
+        return next(iter(fitting.values()))
+    if wanted in fitting:
+        return fitting[wanted]
+    its_card, chosen = card(name), SAMPLERS.get(wanted)
+    if chosen is None:
+        reason = f"there is no sampler {wanted!r}"
+    elif its_card.family not in chosen.families:
+        reason = (
+            f"{wanted} asks a model for {chosen.needs}, which {', '.join(chosen.families)} models "
+            f"can answer and {its_card.family} models cannot"
         )
-    return fitting[name] if name else next(iter(fitting.values()))
+    else:
+        second = f"{its_card.dataset}/{chosen.companion}"
+        missing = "no companion of itself" if second == name else "which is not here"
+        reason = f"{wanted} also needs {second}, {missing}"
+    raise ValueError(f"{reason}; the samplers of {name} are: {', '.join(fitting)}")
+
+
+def companion_of(name: str, sampler: Sampler) -> Model | None:
+    """The second checkpoint a sampler asks, if it asks one."""
+    if not sampler.companion:
+        return None
+    return load(f"{card(name).dataset}/{sampler.companion}")
 
 
 def check_seed(seed: int) -> None:
@@ -213,14 +242,18 @@ def started(model: Model, data: Dataset, prompt: str, batch: int) -> Canvas:
 
 
 def steered(
-    model: Model, data: Dataset, label: Mapping[str, str], guidance: float
-) -> Conditional | NextToken:
+    model: Model, data: Dataset, label: Mapping[str, str], guidance: float, ramp: str
+) -> Conditional | NextToken | Inserting:
     """The model, labelled and guided as asked."""
+    if ramp not in RAMPS:
+        raise ValueError(f"the ramp of guidance must be one of {', '.join(RAMPS)}; got {ramp!r}")
     if not label:
         if guidance:
             raise ValueError("guidance exaggerates a label; choose a label or set guidance to 0")
         return model
-    if isinstance(model, AR):
-        raise ValueError("the AR models here were trained without labels; leave the label out")
+    if isinstance(model, AR | Insertion):
+        raise ValueError(
+            f"the {model.family} models here were trained without labels; leave the label out"
+        )
     index = data.label(**label)
-    return Guided(model, index, guidance) if guidance else Labelled(model, index)
+    return Guided(model, index, guidance, RAMPS[ramp]) if guidance else Labelled(model, index)

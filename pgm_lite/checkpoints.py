@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
-from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
+from pgm_lite.models import AR, MDLM, PGM, Insertion, Prime, SelfSpec
 from pgm_lite.net import Shape
 
-Model = AR | MDLM | PGM | Prime | SelfSpec
+Model = AR | MDLM | PGM | Prime | SelfSpec | Insertion
 
 FAMILIES: dict[str, Callable[[Shape], Model]] = {
     "ar": AR,
@@ -21,6 +21,7 @@ FAMILIES: dict[str, Callable[[Shape], Model]] = {
     "pgm": PGM,
     "prime": Prime,
     "self_spec": SelfSpec,
+    "insertion": Insertion,
 }
 """The model families by the name they have in ``dataset/model``."""
 

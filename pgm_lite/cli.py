@@ -17,6 +17,8 @@ from rich.progress import (
 )
 
 from pgm_lite.cli_distill import distill
+from pgm_lite.cli_frontier import frontier
+from pgm_lite.cli_lab import lab
 from pgm_lite.printing import as_table, console, save
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ app = typer.Typer(
 HERE = Path(__file__).parent.parent
 
 app.command()(distill)
+app.command()(lab)
+app.command()(frontier)
 
 
 @app.callback()
@@ -42,8 +46,10 @@ def root() -> None:
 @app.command()
 def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
-    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime or self_spec")],
-    preset: Annotated[str, typer.Option(help="tiny (as shipped) or mini (a trial)")] = "tiny",
+    model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime, self_spec or insertion")],
+    preset: Annotated[
+        str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
+    ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     rate: Annotated[float, typer.Option(help="times the preset's learning rates")] = 1.0,
@@ -123,6 +129,13 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same sample")] = 0,
     prompt: Annotated[str, typer.Option(help="known positions; _ is unknown")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="a value of an attribute, as hair=red")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="exaggerates the label; 0 does not")] = 0.0,
+    ramp: Annotated[
+        str, typer.Option(help="guidance: constant, linear, cosine, square or falling")
+    ] = "constant",
     count: Annotated[int, typer.Option(help="how many samples")] = 1,
     html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
     json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
@@ -130,7 +143,7 @@ def sample(
     """Generate with a shipped checkpoint, print the samples and their bill."""
     from pgm_lite import catalog, viz
 
-    chosen = catalog.sampler_of(catalog.card(model), sampler)
+    chosen = catalog.sampler_of(model, sampler)
     given = {"temperature": temperature, "steps": steps, "order": order, "schedule": schedule}
     named = {knob.name: knob for knob in chosen.knobs}
     settings: dict[str, Value] = {name: value for name, value in given.items() if name in named}
@@ -138,11 +151,20 @@ def sample(
         name, _, value = pair.partition("=")
         settings[name] = named[name].read(value) if name in named else value
     trace = catalog.watch(
-        model, sampler=sampler, settings=settings, seed=seed, prompt=prompt, batch=count
+        model,
+        sampler=sampler,
+        settings=settings,
+        seed=seed,
+        label={name: value for name, _, value in (pair.partition("=") for pair in label or [])},
+        guidance=guidance,
+        ramp=ramp,
+        prompt=prompt,
+        batch=count,
     )
     data = catalog.dataset(model.split("/")[0])
-    rows: list[list[int]] = trace.final.tokens.numpy().tolist()
-    for tokens in rows:
+    rows: list[list[int]] = trace.read().numpy().tolist()
+    for row in rows:
+        tokens = [token for token in row if token >= 0]  # what was not grown to is not there
         console.print(shown(tokens, data.symbols, data.layout), highlight=False)
     bill = trace.cost.row(0)
     console.print(
@@ -159,7 +181,7 @@ def sample(
 
 @app.command()
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="shidoku, faces or austen")],
+    dataset: Annotated[str, typer.Option(help="shidoku, faces, austen or sentences")],
     samples: Annotated[int, typer.Option(help="samples to judge a model by")] = 256,
     budget: Annotated[
         list[int] | None, typer.Option(help="steps a sample; give it several times")

@@ -158,6 +158,33 @@ class DraftStep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class InsertStep:
+    """What a step inserted, where sequences grow: positions of the canvas are names, not places.
+
+    A token keeps its position for good, whatever comes in before it. ``order`` lists the positions
+    of the known tokens as they are read after the step, padded with ``NOBODY``; ``after`` holds for
+    each position written in this step the one its token was put right after, ``NOBODY`` for the
+    beginning, and means nothing elsewhere.
+    """
+
+    order: Int[Tensor, "b n"]
+    after: Int[Tensor, "b n"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ErrorStep:
+    """What the tokens a step wrote lost against a law that is known (nats); see ``lab.split_error``.
+
+    ``model`` is KL(law, network) at each written position, zero elsewhere; ``parallel`` the total
+    correlation, under the law, of what was written together. Both are nan where the tokens known
+    before the step have probability zero, since nothing is true given them.
+    """
+
+    model: Float[Tensor, "b n"]
+    parallel: Float[Tensor, " b"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """What one model call did. ``canvas`` is the canvas after it; fields that do not apply are None.
 
@@ -165,7 +192,8 @@ class Step:
     belongs to the queried positions, is that of the law actually drawn from, and is zero elsewhere.
     A position is ``written`` when its token becomes known. With ``digits`` that is when the last of
     its digits does, and ``log_prob`` belongs to every position that got a digit. A step in which
-    nothing happened and no model was called is idle; its cost is zero.
+    nothing happened and no model was called is idle; its cost is zero. With ``insert`` the position
+    queried is the one that the next token would get, and it stays unknown where the row ends instead.
     """
 
     canvas: Canvas
@@ -178,6 +206,8 @@ class Step:
     reopened: Bool[Tensor, "b n"] | None = None
     digits: DigitStep | None = None
     draft: DraftStep | None = None
+    insert: InsertStep | None = None
+    errors: ErrorStep | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ drawing by the inverse of a float64 distribution function has neither fault (arX
 section 4).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,7 +16,7 @@ from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Conditional, Cost, NextToken
 from pgm_lite.digits import Digits
-from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting, NextSpan
 
 
 def rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -63,6 +64,38 @@ def heads(chance: Float[Tensor, "*batch"], *, rng: torch.Generator) -> Bool[Tens
     """Coins that show heads with these chances; never with chance 0, always with chance 1."""
     uniform = torch.rand(chance.shape, generator=rng, device=rng.device, dtype=torch.float64)
     return uniform.to(chance.device) < chance
+
+
+def gumbel(shape: Sequence[int], *, rng: torch.Generator) -> Float[Tensor, "..."]:
+    """Standard Gumbel noise in float64, -log(-log U) with U halfway between two numbers of a grid.
+
+    It disturbs rankings. Tokens are drawn by ``categorical``, not by a race between such noises.
+    """
+    uniform = torch.rand(tuple(shape), generator=rng, device=rng.device, dtype=torch.float64)
+    return -(-(uniform + 2.0**-54).log()).log()
+
+
+def clocks(
+    log_probs: Float[Tensor, "*batch v"], *, rng: torch.Generator
+) -> Float[Tensor, "*batch v"]:
+    """One exponential waiting time (mean 1) for each token of laws like these, to be shared."""
+    uniform = torch.rand(log_probs.shape, generator=rng, device=rng.device, dtype=torch.float64)
+    return -torch.log1p(-uniform).to(log_probs.device)
+
+
+def first_to_ring(
+    log_probs: Float[Tensor, "*batch v"], clocks: Float[Tensor, "*batch v"]
+) -> Int[Tensor, "*batch"]:
+    """The token whose clock rings first if token v's runs at the speed of its probability.
+
+    The Gumbel-max draw on another scale: by itself a draw from the law. Two laws that share
+    ``clocks`` choose the same token with probability sum_v 1 / sum_w max(p_w / p_v, q_w / q_v),
+    which lies between (1 - TV) / (1 + TV) and 1 - TV: the universal coupling, in which neither draw
+    needs to know the other law (arXiv 2408.07978).
+    """
+    precise = law(log_probs)
+    rings = clocks.log() - precise
+    return rings.masked_fill(precise == -torch.inf, torch.inf).argmin(-1)
 
 
 class Reshaped:
@@ -120,6 +153,33 @@ class Reshaped:
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The model's bill; reshaping an answer is free."""
         return cast("DraftVerify", self.model).verify_cost(order, slots)
+
+    def insertion_log_probs(
+        self, tokens: Int[Tensor, "b k"], length: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b g v"], Float[Tensor, " b"]]:
+        """The model's joint law of gap and token, reshaped as one law; being done stays as it is."""
+        laws, done = cast("Inserting", self.model).insertion_log_probs(tokens, length)
+        return self.reshape(laws.flatten(1)).view(laws.shape), done
+
+    def insertion_cost(self, length: Int[Tensor, " b"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return cast("Inserting", self.model).insertion_cost(length)
+
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The model's answers at ``where``, reshaped."""
+        span = cast("NextSpan", self.model)
+        answers, memory = span.span_log_probs(canvas, where, start, memory)
+        return self.reshape(answers), memory
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """The model's bill; reshaping an answer is free."""
+        return cast("NextSpan", self.model).span_cost(where, start)
 
     @property
     def digits(self) -> Digits:

@@ -50,6 +50,10 @@ def ways(family: str, steps: int) -> list[Way]:
             return [Way("left to right", "autoregress", {})]
         case "prime":
             return [Way("digits", "unmask_digits", {"steps": steps})]
+        case "insertion":
+            chance: dict[str, Value] = {"stop": "by chance"}
+            sure: dict[str, Value] = {"stop": "threshold", "threshold": 0.9}
+            return [Way("ends by chance", "insert", chance), Way("ends at 0.9", "insert", sure)]
         case "self_spec":
             judged: dict[str, Value] = {"window": "cosine", "delta": 1 / steps, "loops": 2}
             return [
@@ -147,10 +151,10 @@ def samples(
 def judged(name: str, way: Way, steps: int, count: int, seed: int) -> Row:
     """One checkpoint at one budget."""
     trace = catalog.watch(name, sampler=way.sampler, settings=way.settings, seed=seed, batch=count)
-    report = judge(catalog.dataset(name.split("/")[0]), trace.final.tokens)
+    report = judge(catalog.dataset(name.split("/")[0]), trace.read())
     cost = trace.cost
     row = {"model": name, "sampling": way.name}
-    row["budget"] = "" if way.sampler == "autoregress" else str(steps)
+    row["budget"] = "" if way.sampler in ("autoregress", "insert") else str(steps)
     row |= {figure: f"{report[figure]:.4g}" for figure in report if figure in FIGURES}
     idle = torch.stack([~step.queried.any(1) for step in trace.steps]).sum(0)
     if idle.any():
@@ -164,6 +168,6 @@ def judged(name: str, way: Way, steps: int, count: int, seed: int) -> Row:
         "samples": str(report.samples),
         "calls": f"{float(cost.calls.mean()):.1f}",
         "positions": f"{float(cost.positions.double().mean()):.0f}",
-        "GFLOP": f"{float(cost.flops.mean()) / 1e9:.3f}",
+        "GFLOP": f"{float(cost.flops.mean()) / 1e9:.4g}",
         "seconds": f"{sum(trace.seconds) / count:.4f}",
     }

@@ -8,7 +8,7 @@ from typing import Literal
 Value = str | int | float
 Settings = Mapping[str, Value]
 
-BLIND = ("random", "left-to-right", "halton")
+BLIND = ("random", "left-to-right", "halton", "rolled-halton")
 SIGHTED = ("confidence", "entropy", "margin")
 ORDER_NAMES = (*BLIND, "blocks", *SIGHTED)
 
@@ -26,7 +26,7 @@ def scheduled(settings: Settings) -> bool:
 
 def in_blocks(settings: Settings) -> bool:
     """Matters where positions come block by block."""
-    return settings.get("order") == "blocks"
+    return "blocks" in (settings.get("order"), settings.get("scope"))
 
 
 def sighted(settings: Settings) -> bool:
@@ -158,6 +158,23 @@ DRAFT_ORDER = Knob(
     "the order in which drafts are judged",
     choices=BLIND,
 )
+STOP = Knob(
+    "stop",
+    "choice",
+    "by chance",
+    "end as likely as the model says, or as soon as it is sure enough (which bends the law)",
+    choices=("by chance", "threshold"),
+)
+THRESHOLD = Knob(
+    "threshold",
+    "float",
+    0.9,
+    "end as soon as the chance of being done is this high",
+    0.01,
+    1,
+    applies=lambda settings: settings.get("stop") == "threshold",
+)
+LONGEST = Knob("longest", "int", 64, "cut a sequence that has grown to this many tokens", 1, 256)
 ORDER = Knob("order", "choice", "random", "which positions come next", choices=ORDER_NAMES)
 SCHEDULE = Knob(
     "schedule",
@@ -180,6 +197,6 @@ INNER = Knob(
     "choice",
     "random",
     "the order inside a block",
-    choices=("random", "left-to-right", *SIGHTED),
+    choices=(*BLIND, *SIGHTED),
     applies=in_blocks,
 )

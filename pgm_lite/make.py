@@ -12,7 +12,7 @@ from pgm_lite import checkpoints, objectives
 from pgm_lite.checkpoints import Card, Model, build
 from pgm_lite.datasets.dataset import Dataset
 from pgm_lite.measuring import measure
-from pgm_lite.models import MDLM, Prime, SelfSpec
+from pgm_lite.models import MDLM, Insertion, Prime, SelfSpec
 from pgm_lite.net import Shape
 from pgm_lite.recipes import Recipe
 from pgm_lite.training import Progress, train
@@ -23,11 +23,18 @@ OBJECTIVES = {
     "pgm": objectives.PARTITION,
     "self_spec": objectives.SPECULATION,
 }
-"""What each family is trained with; Prime's objective depends on its digits."""
+"""What each family is trained with, where that depends on neither its digits nor the data."""
 
 
-def objective_of(network: Model, family: str) -> objectives.Objective:
+def objective_of(network: Model, family: str, dataset: Dataset) -> objectives.Objective:
     """What a network is trained with."""
+    if isinstance(network, Insertion):
+        return objectives.insertion(dataset.row_length)
+    if dataset.varies:
+        raise ValueError(
+            f"the sequences of {dataset.name} differ in length, and a {network.family} has no way to "
+            "say where one ends; train an insertion model on them"
+        )
     return objectives.joint(network.digits) if isinstance(network, Prime) else OBJECTIVES[family]
 
 
@@ -67,7 +74,7 @@ def make(
     the card keeps that checkpoint's hash. ``frozen`` keeps a self-speculative model's trunk as it is.
     """
     network = build(family, shape_for(dataset, recipe, family), seed=seed)
-    objective = objective_of(network, family)
+    objective = objective_of(network, family, dataset)
     earlier = None if start_from is None else inherit(network, out, start_from)
     if frozen:
         freeze(network)

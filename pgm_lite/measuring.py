@@ -9,14 +9,15 @@ from pgm_lite.checkpoints import Figure, Model
 from pgm_lite.core import Canvas
 from pgm_lite.datasets.dataset import Dataset
 from pgm_lite.digits import Digits
-from pgm_lite.models import AR, Prime, SelfSpec
+from pgm_lite.models import AR, Insertion, Prime, SelfSpec
 from pgm_lite.oracle import HalfKnown, Support
 
 
 def measure(network: Model, dataset: Dataset, *, rows: int) -> dict[str, Figure]:
     """Bound or likelihood, and surrogate where there is one, on validation and test, without labels.
 
-    The bound of a self-speculative model is that of its drafts.
+    The bound of a self-speculative model is that of its drafts. Where sequences differ in length,
+    figures are per token that is there, and the bound includes what saying where they end costs.
     """
     figures: dict[str, Figure] = {}
     for split in ("validation", "test"):
@@ -46,6 +47,9 @@ def bound_on(network: Model, dataset: Dataset, split: str, *, rows: int, seed: i
         with torch.no_grad():
             return exact_likelihood(network, tokens[:source])
     rng = torch.Generator().manual_seed(seed)
+    if isinstance(network, Insertion):
+        row_length = float((tokens >= 0).sum(1).double().mean())
+        return average(objectives.insertion(row_length), network, tokens, rng=rng)
     if isinstance(network, Prime):
         return digit_bound(network, tokens, rng=rng)
     return held_out_bound(network, tokens, rng=rng)

@@ -200,6 +200,33 @@ class Sequential:
         where = torch.full((canvas.batch, 1), position, device=canvas.tokens.device)
         return self.model.log_probs(earlier, where)[:, 0], memory
 
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """The model's answers at ``where``, each with every later token hidden from it."""
+        del start
+        n, count = canvas.seq_len, where.shape[1]
+        before = torch.arange(n, device=where.device) < where[..., None]
+        tokens = canvas.tokens[:, None].expand(-1, count, -1)
+        each = Canvas(tokens.reshape(-1, n), before.reshape(-1, n))
+        return self.model.log_probs(each, where.reshape(-1, 1)).view(*where.shape, -1), memory
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """One question a position, billed as such; nothing is read twice or saved."""
+        del start
+        n = int(where.max()) + 1
+        total = Cost.zero(len(where))
+        for column in where.unbind(1):
+            before = torch.arange(n, device=where.device) < column[:, None]
+            total += self.model.cost(
+                Canvas(torch.zeros_like(before).long(), before), column[:, None]
+            )
+        return total
+
     def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill for the last position of ``where`` given those before it.
 
@@ -209,6 +236,42 @@ class Sequential:
         last = where.max(1, keepdim=True).values
         earlier = torch.arange(canvas.seq_len, device=where.device) < last
         return self.model.cost(Canvas(canvas.tokens, earlier), last)
+
+
+class Refreshed:
+    """Any ``Conditional`` as a ``Cached`` one whose memory is never stale: each pass asks anew."""
+
+    family = "oracle"
+    reads = "known"
+
+    def __init__(self, original: Conditional) -> None:
+        self.original = original
+
+    def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
+        """The model's answers."""
+        return self.original.log_probs(canvas, where)
+
+    def cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill."""
+        return self.original.cost(canvas, where)
+
+    def full(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> tuple[Tensor, None]:
+        """The model's answers; nothing has to be remembered."""
+        return self.original.log_probs(canvas, where), None
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """The model's answers given the canvas as it is."""
+        del memory, group
+        return self.original.log_probs(canvas, where)
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """One call for every row that is asked something; meant for oracles, which cost no more."""
+        del group
+        free = Cost.zero(len(where))
+        calls = (where >= 0).any(1).double().cpu()
+        return Cost(calls, free.encoder_positions, free.decoder_positions, free.flops)
 
 
 def checked(weights: Float[Tensor, " m"], count: int) -> Float[Tensor, " m"]:

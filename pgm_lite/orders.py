@@ -1,7 +1,8 @@
 """Which unknown positions come next: blind orders look at nothing, sighted ones at laws.
 
 A blind order is fixed before the first call, so the model is asked only about the positions
-that will be written. A sighted order has to ask about all unknown positions to compare them.
+that will be written. A sighted order has to ask about all unknown positions to compare them;
+``scouted`` lies between: it asks about some of them, taken at random, and compares those.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from pgm_lite.core import Canvas, listed
+from pgm_lite.core import NOBODY, Canvas, listed, positions_mask
 from pgm_lite.draw import entropy_of
 
 
@@ -33,31 +34,50 @@ class SightedOrder:
 
     With ``block_size`` the positions stand in consecutive blocks, and a later block is not
     asked about before the earlier ones are known. ``ranks_samples`` marks the order whose score
-    also makes sense for a token that is already drawn: its probability.
+    also makes sense for a token that is already drawn: its probability. With a ``share`` below 1
+    only that share of the positions is asked about, a random one at each step.
     """
 
     name: str
     rule: Callable[[Float[Tensor, "b q v"]], Float[Tensor, "b q"]]
     ranks_samples: bool = False
     block_size: int | None = None
+    share: float = 1.0
 
     def score(self, log_probs: Float[Tensor, "b q v"]) -> Float[Tensor, "b q"]:
         """How ready each position is to be written."""
         return self.rule(log_probs)
 
-    def scope(self, unknown: Bool[Tensor, "b n"], count: int) -> Int[Tensor, "b q"]:
+    def scope(
+        self, unknown: Bool[Tensor, "b n"], count: int, *, rng: torch.Generator
+    ) -> Int[Tensor, "b q"]:
         """The positions to ask about when ``count`` are to be written, as a ragged ``where``.
 
-        All unknown ones, or those in the fewest leading blocks that hold ``count`` of them.
+        All unknown ones, or those in the fewest leading blocks that hold ``count`` of them; of
+        these the ``share``, rounded up, and at least ``count``. ``rng`` says which; it is read
+        only if the share is below 1. All blocks but the last of those needed are asked about
+        entirely, since all their positions are to be written.
         """
+        everyone = listed(self._leading(unknown, count))
+        if self.share == 1:
+            return everyone
+        # 1e-9: a whole number may come out a rounding error above itself.
+        sought = ((everyone >= 0).sum(1) * self.share - 1e-9).ceil().long().clamp(min=count)
+        alike = torch.zeros(everyone.shape, dtype=torch.float64, device=everyone.device)
+        by_chance = self.choose(everyone, alike, everyone.shape[1], rng=rng)
+        beyond = torch.arange(everyone.shape[1], device=everyone.device) >= sought[:, None]
+        scouts = everyone.gather(1, by_chance).masked_fill(beyond, NOBODY)
+        return listed(positions_mask(scouts, unknown.shape[1]))
+
+    def _leading(self, unknown: Bool[Tensor, "b n"], count: int) -> Bool[Tensor, "b n"]:
         if self.block_size is None:
-            return listed(unknown)
+            return unknown
         block = torch.arange(unknown.shape[1], device=unknown.device) // self.block_size
         needed = unknown.cumsum(1) < count
         # The position with number ``count`` among the unknown ones stands in the last block
         # needed.
         last = block[needed.sum(1).clamp(max=unknown.shape[1] - 1)]
-        return listed(unknown & (block <= last[:, None]))
+        return unknown & (block <= last[:, None])
 
     def choose(
         self,
@@ -155,6 +175,29 @@ def blocks(size: int, inner: Order) -> Order:
         return (block * canvas.seq_len + within).double()
 
     return BlindOrder(name, rule)
+
+
+def scouted(order: Order, share: float) -> SightedOrder:
+    """The sighted ``order`` among a random ``share`` of the unknown positions, and no others.
+
+    Each step asks about that share of them (rounded up, another one at each step), but no fewer
+    than it writes, and ranks these alone. Share 1 is ``order``; share 0 asks about the positions
+    written and nothing else, which is random order. A partition model pays for the positions it is
+    asked about, so this bends the step in cost between blind and sighted orders into a slope.
+    """
+    if not isinstance(order, SightedOrder):
+        raise ValueError(
+            f"the order {order.name} looks at nothing, so the model is asked only about what is "
+            "written already; scout for a sighted order, such as confidence()"
+        )
+    if order.share != 1:
+        raise ValueError(f"{order.name} is scouted already; give scouted() an order that is not")
+    if not 0 <= share <= 1:
+        raise ValueError(
+            f"scouted() asks about a share of the unknown positions, from 0 (as many as are "
+            f"written) to 1 (all); got {share}"
+        )
+    return replace(order, name=f"scouted({order.name}, {share:g})", share=share)
 
 
 def confidence() -> SightedOrder:

@@ -14,7 +14,7 @@ def as_table(title: str, rows: list[dict[str, str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(row.get(column, "") for column in columns))
     return table

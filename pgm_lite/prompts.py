@@ -1,7 +1,7 @@
 """What may be known at the start, written as a short text.
 
 - text: the first characters; ``_`` leaves a position unknown, so ``it is a truth ____ acknowledged``
-  is an infilling.
+  is an infilling. To a model that inserts, ``_`` says nothing: tokens come in anywhere.
 - shidoku: sixteen cells in raster order, ``_`` unknown; spaces are ignored.
 - faces: ``portrait 12 top`` keeps the upper half of the held-out portrait 12; ``bottom``, ``left`` and
   ``right`` keep the other halves.

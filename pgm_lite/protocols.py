@@ -1,7 +1,8 @@
-"""What models of half-known tokens and self-speculating models can be asked.
+"""What models can be asked beyond ``core``: half-known tokens, drafts, memories, spans, insertions.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
-rows, n positions, l digits of a token, q queried positions, k listed positions, v vocabulary.
+rows, n positions, l digits of a token, g positions of a group or gaps, q queried positions, k listed
+positions, v vocabulary.
 """
 
 from typing import Protocol, runtime_checkable
@@ -9,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Cost, Priced
+from pgm_lite.core import Canvas, Conditional, Cost, Priced
 from pgm_lite.digits import Digits
 
 
@@ -61,6 +62,84 @@ class DraftVerify(Protocol):
 
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The bill of a verifying pass."""
+        ...
+
+
+@runtime_checkable
+class Inserting(Protocol):
+    """A model of sequences that grow: which token comes in next and where, or that it is done.
+
+    The first ``length`` entries of a row of ``tokens`` are what is there, as it is read; the rest
+    means nothing. Gap 0 is before the first of them, gap g right after the g-th.
+    """
+
+    def insertion_log_probs(
+        self, tokens: Int[Tensor, "b k"], length: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b g v"], Float[Tensor, " b"]]:
+        """The joint law (nats) of gap and token, g = k + 1, and the log-probability of being done.
+
+        The law is that of the next token given that there is one: gaps and tokens of a row sum to 1,
+        and gaps after its end are minus infinity.
+        """
+        ...
+
+    def insertion_cost(self, length: Int[Tensor, " b"]) -> Cost:
+        """The bill for asking about rows of these lengths; ``NOBODY`` is a row not asked about."""
+        ...
+
+
+@runtime_checkable
+class Cached(Conditional, Protocol):
+    """A conditional that can answer about a few positions from what it remembers of the others.
+
+    A *full* pass (``log_probs``, keeping what it computed) reads all positions. A *local* pass reads
+    those of a ``group`` anew and takes the others as the memory has them, however stale. Both are
+    network evaluations: a local pass is one call too, of fewer positions and fewer FLOPs.
+    """
+
+    def full(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities (nats) at ``where``, and the memory of this canvas."""
+        ...
+
+    def local(
+        self,
+        memory: object,
+        canvas: Canvas,
+        group: Int[Tensor, "b g"],
+        where: Int[Tensor, "b q"],
+    ) -> Float[Tensor, "b q v"]:
+        """Log-probabilities (nats) at ``where``, a part of ``group``, whose tokens are read anew."""
+        ...
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """The bill of a local pass; ``cost`` is that of a full one."""
+        ...
+
+
+@runtime_checkable
+class NextSpan(Protocol):
+    """A model of the next token that answers at several consecutive positions in one pass.
+
+    ``where`` lists the positions asked about, consecutive in each row and rising. ``start`` is the
+    first position of each row that is read anew: ``memory`` has to hold those before it, as an
+    earlier call left them, and what it holds from there on is replaced. That is how a refused
+    draft is forgotten. Rows may stand at different positions.
+    """
+
+    def span_log_probs(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        start: Int[Tensor, " b"],
+        memory: object | None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities (nats) at each of ``where`` given all tokens before it, known or not."""
+        ...
+
+    def span_cost(self, where: Int[Tensor, "b q"], start: Int[Tensor, " b"]) -> Cost:
+        """The bill of that pass: one call for every row that is asked about something."""
         ...
 
 

@@ -45,14 +45,24 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "shidoku": Recipe(width=96, heads=3, depth=4, steps=7000, batch=128),
         "faces": Recipe(width=144, heads=2, depth=6, steps=1800, batch=16),
         "austen": Recipe(width=144, heads=2, depth=6, steps=5000, batch=16),
+        "sentences": Recipe(width=128, heads=2, depth=4, steps=1500, batch=32),
     },
     "mini": {
         "shidoku": Recipe(width=32, heads=2, depth=2, steps=60, batch=32, warmup=5),
         "faces": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
         "austen": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
+        "sentences": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
+    },
+    "small": {
+        "shidoku": Recipe(width=32, heads=2, depth=2, steps=2500, batch=128),
+        "austen": Recipe(width=64, heads=2, depth=2, steps=1000, batch=16),
     },
 }
-"""Presets by name and data set: ``tiny`` is what the shipped checkpoints used, ``mini`` is a trial."""
+"""Presets by name and data set.
+
+``tiny`` is what the shipped checkpoints used, ``mini`` is a trial, and ``small`` makes the network
+that drafts for a larger one of the same data set.
+"""
 
 
 def recipe(preset: str, dataset: str) -> Recipe:

@@ -7,8 +7,9 @@ from uuid import uuid4
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn.functional import pad
 
-from pgm_lite.core import Canvas, Cost, Layout, Step
+from pgm_lite.core import NOBODY, Canvas, Cost, Layout, Step, listed
 from pgm_lite.digits import Digits
 from pgm_lite.model_info import ModelInfo, knobs_of
 from pgm_lite.run import Run, Value
@@ -31,7 +32,8 @@ from pgm_lite.trace_parts import (
     row_of,
     timed,
 )
-from pgm_lite.trace_steps import Replay, listed_ints, step_to_file
+from pgm_lite.trace_replay import Replay
+from pgm_lite.trace_steps import listed_ints, step_to_file
 
 __all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 
@@ -88,6 +90,23 @@ class Trace:
         tokens, code = self.state(k), self.header.digits
         after = self.steps[k - 1].digits if k else None
         return after.canvas if after else None if code is None else code.spell(tokens)
+
+    def order_at(self, k: int) -> Int[Tensor, "b n"]:
+        """The known positions after ``k`` steps as they are read, padded with ``NOBODY``.
+
+        They are read as they stand, unless tokens were inserted: then positions are names.
+        """
+        canvas, inserted = self.state(k), self.steps[k - 1].insert if k else None
+        if inserted is not None:
+            return inserted.order
+        found = listed(canvas.known)
+        return pad(found, (0, canvas.seq_len - found.shape[1]), value=NOBODY)
+
+    def read(self, k: int | None = None) -> Int[Tensor, "b n"]:
+        """The known tokens after ``k`` steps (all, if left out) as they are read, then ``NOBODY``."""
+        k = len(self.steps) if k is None else k
+        order = self.order_at(k)
+        return self.state(k).tokens.gather(1, order.clamp(min=0)).masked_fill(order < 0, NOBODY)
 
     def step_map(self) -> Int[Tensor, "b n"]:
         """The step, from 1, that wrote each position last; 0 is given, -1 still unknown."""
@@ -162,8 +181,8 @@ class Trace:
         init = Canvas(
             torch.tensor([file.init.tokens]), torch.tensor([file.init.known], dtype=torch.bool)
         )
-        drafting = any(event[1] == "draft" for part in file.steps for event in part.events)
-        replay = Replay(init, header.digits, drafting=drafting)
+        kinds = {str(event[1]) for part in file.steps for event in part.events}
+        replay = Replay(init, header.digits, kinds)
         steps = tuple(replay.step(part, f"steps[{k}]") for k, part in enumerate(file.steps))
         return cls(header, init, steps, tuple(part.seconds for part in file.steps))
 

@@ -7,6 +7,10 @@ about.
 A digit event tells which digit (0 is the most significant) has which value; with the last digit
 of a token comes its write. A draft that is accepted is thereby written; one that is rejected is
 followed by the write of what took its place. A step that drafts does away with older drafts.
+
+In a file with insert events positions are names: a token keeps its own for good, and is read right
+after the token at the position given last, or first of all where that is -1. Tokens known at the
+start are read in the order of their positions.
 """
 
 import math
@@ -26,6 +30,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "draft": ("token", "probability"),
     "accept": ("token", "draft probability", "target probability"),
     "reject": ("token", "draft probability", "target probability"),
+    "insert": ("token", "probability", "after"),
 }
 """What stands after the position and the kind of each event."""
 
@@ -80,8 +85,21 @@ class CostPart(_Part):
     flops: Amount
 
 
+class ErrorsPart(_Part):
+    """What a step lost against a law that is known, in nats; null where the law is undefined.
+
+    ``model`` lists [position, nats] for every position written.
+    """
+
+    model: list[tuple[Count, Amount | None]]
+    parallel: Amount | None
+
+
 class StepPart(_Part):
-    """One step; ``nfe`` counts all calls up to and including it."""
+    """One step; ``nfe`` counts all calls up to and including it.
+
+    ``errors`` is left out of the file where they were not measured.
+    """
 
     nfe: Amount
     cost: CostPart
@@ -89,6 +107,7 @@ class StepPart(_Part):
     note: str
     events: list[Event]
     entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)]]]
+    errors: ErrorsPart | None = None
 
 
 class DigitsPart(_Part):
@@ -120,7 +139,7 @@ class TraceFile(_Part):
 
     def text(self) -> str:
         """The file's text."""
-        return self.model_dump_json(by_alias=True)
+        return self.model_dump_json(by_alias=True, exclude_defaults=True)
 
 
 def parse(text: str) -> TraceFile:
@@ -151,6 +170,8 @@ def parse(text: str) -> TraceFile:
             _check_event(event, file, f"{place}.events[{number}]")
         for number, (position, _) in enumerate(step.entropy):
             _check_position(position, file, f"{place}.entropy[{number}]")
+        for number, (position, _) in enumerate(step.errors.model if step.errors else ()):
+            _check_position(position, file, f"{place}.errors.model[{number}]")
     return file
 
 
@@ -200,8 +221,13 @@ def _check_event(event: Event, file: TraceFile, place: str) -> None:
         elif name.endswith("probability"):
             if isinstance(value, str) or not 0 <= value <= 1:
                 raise fault(place, f"{value!r} is not a probability")
+        elif name == "after":
+            if value != -1:
+                _check_position(value, file, f"{place}, after")
         elif not isinstance(value, int) or value < 0:
             raise fault(place, f"{value!r} is not a {name}: expected a whole number from 0")
+    if kind == "insert" and file.layout.kind != "line":
+        raise fault(place, "an insertion into a grid; tokens only make room for others in a line")
     if kind == "digit":
         _check_digit(rest, file.digits, place)
 

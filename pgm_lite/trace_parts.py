@@ -8,7 +8,16 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, Layout, Step
+from pgm_lite.core import (
+    Canvas,
+    Cost,
+    DigitStep,
+    DraftStep,
+    ErrorStep,
+    InsertStep,
+    Layout,
+    Step,
+)
 from pgm_lite.digits import Digits
 from pgm_lite.run import Run
 from pgm_lite.trace_file import DigitsPart
@@ -133,7 +142,7 @@ def _row(part: object, index: int) -> object:
         return part.row(index)
     if isinstance(part, Tensor):
         return part[index : index + 1]
-    if isinstance(part, Step | DigitStep | DraftStep):
+    if isinstance(part, Step | DigitStep | DraftStep | ErrorStep | InsertStep):
         rows = {each.name: _row(getattr(part, each.name), index) for each in fields(part)}
         return cast("Callable[..., object]", type(part))(**rows)
     return part

@@ -1,14 +1,16 @@
-"""A step as the file has it, and back: a file stores what changed, a ``Step`` the state."""
+"""A step as the file has it: a file stores what changed, a ``Step`` the state."""
 
 import math
 
-import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Cost, DigitStep, DraftStep, Step
-from pgm_lite.digits import Digits
-from pgm_lite.trace_file import CostPart, Event, StepPart, fault
+from pgm_lite.core import (
+    DraftStep,
+    ErrorStep,
+    Step,
+)
+from pgm_lite.trace_file import CostPart, ErrorsPart, Event, StepPart
 
 ENTROPY_DIGITS = 6
 """Decimals of an entropy in the file."""
@@ -33,28 +35,42 @@ def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPar
         events=_events(step, row),
         entropy=[
             (position, round(entropy[position], ENTROPY_DIGITS))
-            for position in _true(step.queried[row])
+            for position in true_in(step.queried[row])
         ],
+        errors=None if step.errors is None else _errors(step.errors, step.written, row),
     )
+
+
+def _errors(errors: ErrorStep, written: Bool[Tensor, "b n"], row: int) -> ErrorsPart:
+    model, (parallel,) = listed_floats(errors.model[row]), listed_floats(errors.parallel[row, None])
+    places = true_in(written[row])
+    return ErrorsPart(model=[(at, _lost(model[at])) for at in places], parallel=_lost(parallel))
+
+
+def _lost(nats: float) -> float | None:
+    return None if math.isnan(nats) else max(0.0, round(nats, ENTROPY_DIGITS))
 
 
 def _events(step: Step, row: int) -> list[Event]:
     """Reopenings, digits, verdicts, writes, drafts: each kind after what it rests on."""
-    reopened: list[int] = [] if step.reopened is None else _true(step.reopened[row])
+    reopened: list[int] = [] if step.reopened is None else true_in(step.reopened[row])
     events: list[Event] = [[position, "reopen"] for position in reopened]
-    written = _true(step.written[row])
+    written = true_in(step.written[row])
     if step.digits is not None:
         each, count = step.digits, step.digits.written.shape[1] // step.written.shape[1]
         values, log_prob = listed_ints(each.canvas.tokens[row]), listed_floats(each.log_prob[row])
-        for place in _true(each.written[row]):
+        for place in true_in(each.written[row]):
             position, digit = divmod(place, count)
             events.append([position, "digit", digit, values[place], _chance(log_prob[place])])
     drafted: list[Event] = []
     if step.draft is not None:
         judged, drafted = _drafts(step.draft, row)
         events += judged
-        written = _true(step.written[row] & ~step.draft.accepted[row])
+        written = true_in(step.written[row] & ~step.draft.accepted[row])
     tokens, log_prob = listed_ints(step.canvas.tokens[row]), listed_floats(step.log_prob[row])
+    if step.insert is not None:
+        after = listed_ints(step.insert.after[row])
+        return [[at, "insert", tokens[at], _chance(log_prob[at]), after[at]] for at in written]
     events += [[at, "write", tokens[at], _chance(log_prob[at])] for at in written]
     return events + drafted
 
@@ -66,154 +82,9 @@ def _drafts(draft: DraftStep, row: int) -> tuple[list[Event], list[Event]]:
     judged: list[Event] = [
         [at, kind, tokens[at], _chance(p[at]), _chance(q[at])]
         for kind, mask in (("accept", draft.accepted), ("reject", draft.rejected))
-        for at in _true(mask[row])
+        for at in true_in(mask[row])
     ]
-    return judged, [[at, "draft", tokens[at], _chance(p[at])] for at in _true(draft.drafted[row])]
-
-
-class Replay:
-    """The steps of a file as ``Step``s, one after another, from the canvas they start on.
-
-    With a ``code`` every step gets its part on digits; if the file is ``drafting``, its part on
-    drafts. ``digits`` is the canvas of digits so far.
-    """
-
-    def __init__(self, canvas: Canvas, code: Digits | None, *, drafting: bool) -> None:
-        self.canvas, self.code, self.drafting = canvas, code, drafting
-        self.digits = None if code is None else code.spell(canvas)
-        self._open: dict[int, tuple[int, float]] = {}
-
-    def step(self, part: StepPart, place: str) -> Step:
-        """The next step; a ``ValueError`` names what in it cannot have happened."""
-        change = _Change(self.canvas, self.digits, self._open)
-        for number, event in enumerate(part.events):
-            change.apply(event, f"{place}.events[{number}]")
-        for at, nats in part.entropy:
-            change.queried[0, at], change.entropy[0, at] = True, nats
-        self.canvas = Canvas(change.tokens, change.known)
-        if self.code is not None and change.spelled is not None:
-            self.digits = change.spelled
-            _check_spelling(self.code, self.digits, self.canvas, place)
-        self._open = change.open
-        return Step(
-            canvas=self.canvas,
-            queried=change.queried,
-            written=change.written,
-            log_prob=change.log_prob,
-            entropy=change.entropy,
-            cost=Cost(
-                torch.tensor([part.cost.calls], dtype=torch.float64),
-                torch.tensor([part.cost.encoder_positions]),
-                torch.tensor([part.cost.decoder_positions]),
-                torch.tensor([part.cost.flops], dtype=torch.float64),
-            ),
-            note=part.note,
-            reopened=change.reopened if bool(change.reopened.any()) else None,
-            digits=None
-            if self.digits is None
-            else DigitStep(self.digits, change.digit_written, change.digit_log_prob),
-            draft=change.draft_step() if self.drafting else None,
-        )
-
-
-class _Change:
-    """What the events of one step do, written down as they are read."""
-
-    def __init__(
-        self, canvas: Canvas, digits: Canvas | None, drafts: dict[int, tuple[int, float]]
-    ) -> None:
-        self.tokens, self.known = canvas.tokens.clone(), canvas.known.clone()
-        self.queried, self.written, self.reopened = (torch.zeros_like(self.known) for _ in "123")
-        self.log_prob, self.entropy = (torch.zeros(self.known.shape).double() for _ in "12")
-        self.spelled = digits and Canvas(digits.tokens.clone(), digits.known.clone())
-        self.digit_written = torch.zeros_like(self.known if digits is None else digits.known)
-        self.digit_log_prob = torch.zeros(self.digit_written.shape).double()
-        self.count = self.digit_written.shape[1] // self.known.shape[1]
-        self.before, self.open, self.drafted = drafts, dict(drafts), dict[int, tuple[int, float]]()
-        self.judged: dict[str, dict[int, tuple[int, float, float]]] = {"accept": {}, "reject": {}}
-
-    def apply(self, event: Event, place: str) -> None:
-        at, kind, rest = int(event[0]), str(event[1]), [float(value) for value in event[2:]]
-        match kind:
-            case "write":
-                self._write(at, int(rest[0]), rest[1])
-            case "reopen":
-                self.tokens[0, at], self.known[0, at], self.reopened[0, at] = 0, False, True
-                if self.spelled is not None:
-                    self.spelled.known[0, at * self.count : (at + 1) * self.count] = False
-            case "digit" if self.spelled is not None:
-                self._digit(at, int(rest[0]), int(rest[1]), rest[2], place)
-            case "draft":
-                if bool(self.known[0, at]):
-                    raise fault(place, f"a draft at position {at}, whose token is known")
-                if not self.drafted:
-                    self.open.clear()
-                self.drafted[at] = self.open[at] = (int(rest[0]), _nats(rest[1]))
-            case "accept" | "reject":
-                self._judge(at, kind, int(rest[0]), rest[1], rest[2], place)
-            case _:
-                raise fault(
-                    place, f"a {kind!r}: a Trace keeps no such events, the player shows them"
-                )
-
-    def _write(self, at: int, token: int, probability: float) -> None:
-        self.tokens[0, at], self.known[0, at], self.written[0, at] = token, True, True
-        self.log_prob[0, at] = _nats(probability)
-        self.open.pop(at, None)
-
-    def _digit(self, at: int, digit: int, value: int, probability: float, place: str) -> None:
-        if self.spelled is None or bool(self.spelled.known[0, at * self.count + digit]):
-            raise fault(place, f"digit {digit} of position {at} is known already")
-        where = at * self.count + digit
-        self.spelled.tokens[0, where], self.spelled.known[0, where] = value, True
-        self.digit_written[0, where], self.digit_log_prob[0, where] = True, _nats(probability)
-        self.log_prob[0, at] += _nats(probability)
-
-    def _judge(self, at: int, kind: str, token: int, p: float, q: float, place: str) -> None:
-        draft = self.before.get(at)
-        if draft is None or draft[0] != token:
-            there = "there is none" if draft is None else f"it is token {draft[0]}"
-            raise fault(place, f"{kind}s token {token} as the draft of position {at}; {there}")
-        self.judged[kind][at] = (token, _nats(p), _nats(q))
-        self.open.pop(at, None)
-        if kind == "accept":
-            self._write(at, token, q)
-
-    def draft_step(self) -> DraftStep:
-        """What was drafted and judged; drafts asked about but not judged keep their place."""
-        tokens = torch.zeros_like(self.tokens)
-        p, q = torch.zeros_like(self.log_prob), torch.zeros_like(self.log_prob)
-        drafted, accepted, rejected = (torch.zeros_like(self.known) for _ in "123")
-        for at, (token, nats) in self.open.items():
-            if bool(self.queried[0, at]) or at in self.drafted:
-                tokens[0, at], p[0, at], drafted[0, at] = token, nats, at in self.drafted
-        for mask, verdicts in ((accepted, "accept"), (rejected, "reject")):
-            for at, (token, draft, target) in self.judged[verdicts].items():
-                tokens[0, at], p[0, at], q[0, at], mask[0, at] = token, draft, target, True
-        return DraftStep(tokens, drafted, accepted, rejected, p, q)
-
-
-def _check_spelling(code: Digits, digits: Canvas, canvas: Canvas, place: str) -> None:
-    """Every known digit belongs to some token, and tokens are known when their digits are."""
-    values = digits.tokens.view(1, -1, code.count)
-    known = digits.known.view(1, -1, code.count)
-    lost = _true(~code.consistent(values, known).any(-1)[0])
-    if lost:
-        shown = [
-            str(value) if is_known else "_"
-            for value, is_known in zip(
-                listed_ints(values[0, lost[0]]), listed_ints(known[0, lost[0]]), strict=True
-            )
-        ]
-        raise fault(place, f"the digits {' '.join(shown)} of position {lost[0]} spell no token")
-    read = code.read(digits)
-    other = canvas.known & (read.tokens != canvas.tokens)
-    for at in _true(((read.known != canvas.known) | other)[0]):
-        of_digits = (
-            f"token {int(read.tokens[0, at])}" if bool(read.known[0, at]) else "no token yet"
-        )
-        of_writes = f"token {int(canvas.tokens[0, at])}" if bool(canvas.known[0, at]) else "none"
-        raise fault(place, f"position {at}: its digits spell {of_digits}, written was {of_writes}")
+    return judged, [[at, "draft", tokens[at], _chance(p[at])] for at in true_in(draft.drafted[row])]
 
 
 def listed_ints(values: Shaped[Tensor, " n"]) -> list[int]:
@@ -232,9 +103,6 @@ def _chance(nats: float) -> float:
     return min(1.0, float(f"{math.exp(nats):.{PROBABILITY_DIGITS}g}"))
 
 
-def _nats(probability: float) -> float:
-    return math.log(probability) if probability > 0 else -math.inf
-
-
-def _true(mask: Bool[Tensor, " n"]) -> list[int]:
+def true_in(mask: Bool[Tensor, " n"]) -> list[int]:
+    """The places that hold true."""
     return [index for index, flag in enumerate(listed_ints(mask)) if flag]

@@ -1,6 +1,6 @@
-"""Measure self-speculation against MDLM, and Prime against MDLM, and draw both.
+"""Measure self-speculation against MDLM, Prime against MDLM, and the frontier, and draw them.
 
-    python scripts/make_comparisons.py [--samples N] [speculation | digits]
+    python scripts/make_comparisons.py [--samples N] [speculation | digits | frontier | cliff]
 
 Writes assets/figures/NAME.json (every row) and NAME.png; one process, contestants alternating.
 """
@@ -8,16 +8,22 @@ Writes assets/figures/NAME.json (every row) and NAME.png; one process, contestan
 import argparse
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+import plotly.graph_objects as go
 from make_notebooks import draw
 
-from pgm_lite import catalog, evaluation
+from pgm_lite import catalog, evaluation, frontier
 from pgm_lite.evaluation import Way
 from pgm_lite.knobs import Value
+from pgm_lite.lab import cliff
+from pgm_lite.lab.cliff import SIZES
 from pgm_lite.metrics import judge
-from pgm_lite.viz.comparison import quality_against_cost
+from pgm_lite.viz.comparison import COSTS, quality_against_cost
+from pgm_lite.viz.frontier import frontier_figure
+from pgm_lite.viz.lab import cost_cliff
 
 FIGURES = Path(__file__).parent.parent / "assets" / "figures"
 QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling"}
@@ -29,27 +35,49 @@ Row = dict[str, str]
 def main() -> None:
     """Measure what was asked for, or all of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", nargs="*", help="speculation, digits; all if left out")
+    parser.add_argument(
+        "what", nargs="*", help="speculation, digits, frontier, cliff; all if left out"
+    )
     parser.add_argument("--samples", type=int, default=48)
     parser.add_argument("--drawn", action="store_true", help="only draw what was measured before")
     given = parser.parse_args()
     FIGURES.mkdir(exist_ok=True)
-    for what in given.what or ["speculation", "digits"]:
+    for what in given.what or ["speculation", "digits", "frontier", "cliff"]:
+        if what == "frontier":
+            frontiers(drawn=given.drawn)
+            continue
+        if what == "cliff":
+            bills = [asdict(bill) for size in SIZES for bill in cliff(*size)]
+            keep("cost_cliff", bills, cost_cliff(bills))
+            continue
         for name, rows, quality, title in (speculation if what == "speculation" else digits)(
             given.samples, drawn=given.drawn
         ):
-            keep(name, rows, quality, title)
+            keep(name, rows, quality_against_cost(rows, quality=quality, title=title))
 
 
-def keep(name: str, rows: list[Row], quality: str, title: str) -> None:
+def keep(
+    name: str, rows: Sequence[Mapping[str, object]], figure: go.Figure, width: int = 760
+) -> None:
     """Write the rows and the figure."""
     file = FIGURES / f"{name}.json"
     file.write_text(json.dumps(rows, indent=1) + "\n")
-    figure = quality_against_cost(rows, quality=quality, title=title)
     picture = FIGURES / f"{name}.plotly.json"
     picture.write_text(figure.to_json())
-    draw(picture)
+    draw(picture, width)
     shutil.move(picture.with_suffix(".png"), FIGURES / f"{name}.png")
+
+
+def frontiers(*, drawn: bool) -> None:
+    """Every sampler on every checkpoint; points that were measured before are kept."""
+    for dataset, quality in QUALITY.items():
+        name = f"frontier_{dataset}"
+        before = measured(name) if (FIGURES / f"{name}.json").exists() else []
+        rows = before if drawn else list(frontier.frontier(dataset, done=before))
+        each = {cost: frontier.marked(rows, quality, cost) for cost in COSTS}
+        title = f"{dataset}: {quality} against cost, {rows[0]['samples']} samples a point"
+        figure = frontier_figure(each, quality=quality, title=title)
+        keep(name, each["GFLOP"], figure, width=1100)
 
 
 def measured(name: str) -> list[Row]:
@@ -68,7 +96,7 @@ def speculation(count: int, *, drawn: bool) -> Iterator[tuple[str, list[Row], st
 
 def speculated(dataset: str, count: int) -> Iterator[Row]:
     """One row for each way and budget."""
-    for steps in BUDGETS.get(dataset, (8, 16, 32, 64)):
+    for steps in BUDGETS.get(dataset, (8, 16, 32)):
         blind: dict[str, Value] = {"steps": steps, "order": "random", "schedule": "cosine"}
         plans = [
             (f"{dataset}/mdlm", Way("unmask", "unmask", blind)),

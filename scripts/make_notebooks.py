@@ -111,20 +111,22 @@ def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     return whole
 
 
-def draw(figure: Path) -> None:
+def draw(figure: Path, width: int = 760) -> None:
     """A plotly figure's JSON as a PNG, drawn by a browser, in place of the JSON."""
     from playwright.sync_api import sync_playwright
     from plotly.offline import get_plotlyjs
 
     drawn = json.loads(figure.read_text())
-    drawn["layout"] |= {"width": 760, "height": drawn["layout"].get("height", 420)}
+    drawn["layout"] |= {"width": width, "height": drawn["layout"].get("height", 420)}
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(viewport={"width": 800, "height": 800}, device_scale_factor=2)
-        page.set_content("<!doctype html><div id='figure' style='width:760px'></div>")
+        page = browser.new_page(
+            viewport={"width": width + 40, "height": 800}, device_scale_factor=2
+        )
+        page.set_content(f"<!doctype html><div id='figure' style='width:{width}px'></div>")
         page.add_script_tag(content=get_plotlyjs())
         page.evaluate(
             "figure => Plotly.newPlot('figure', figure.data, figure.layout, {staticPlot: true})",

@@ -10,8 +10,11 @@ from pgm_lite.net import Shape
 
 
 def put(folder: Path, name: str) -> None:
-    """Write "dataset/family" below ``folder``: random weights, but the shape of the data set."""
-    dataset, family = name.split("/")
+    """Write "dataset/model" below ``folder``: random weights, but the shape of the data set.
+
+    The model is a family, or one called "small"; both have the same weights.
+    """
+    dataset, family = name.removesuffix("_small").split("/")
     data = catalog.dataset(dataset)
     shape = Shape(
         vocab_size=data.vocab_size,

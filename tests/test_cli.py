@@ -59,7 +59,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 def test_help_lists_the_commands() -> None:
     text = output("--help")
-    assert all(command in text for command in ("train", "sample", "evaluate", "bench"))
+    assert all(command in text for command in ("train", "sample", "evaluate", "bench", "lab"))
 
 
 def test_a_sample_is_shown_with_its_bill() -> None:
@@ -207,7 +207,10 @@ BAD = [
     (("sample", "shidoku/pgm", "--knob", "size=4"), "unmask has no knob size; its knobs are"),
     (("sample", "shidoku/self_spec", "--knob", "loops=0"), "loops must lie between 1 and 16"),
     (("sample", "shidoku/self_spec", "--knob", "loops=x"), "loops=x: could not convert"),
-    (("sample", "shidoku/ar", "--sampler", "unmask"), "ar models cannot be sampled with 'unmask'"),
+    (
+        ("sample", "shidoku/ar", "--sampler", "unmask"),
+        "unmask asks a model for any unknown position given the known ones",
+    ),
     (("sample", "shidoku/pgm", "--count", "0"), "at least 1 row; got a batch of 0"),
     (("sample", "shidoku/pgm", "--seed", "-1"), "the seed must be a whole number from 0"),
     (("sample", "shidoku/pgm", "--steps", "many"), "Invalid value for '--steps'"),
@@ -235,3 +238,51 @@ def test_bad_input_is_one_readable_line(
     extra = ("--out", str(tmp_path), "--state", str(tmp_path)) if words[0] == "train" else ()
     assert says in refused(*words, *extra)
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_the_lab_prints_its_table_and_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "lab.json"
+    table = tmp_path / "table.json"
+    table.write_text("[[0.5, 0.0], [0.0, 0.5]]")
+    policies = ("--policy", "one-shot", "--policy", "random:1")
+    text = output("lab", "--world", str(table), *policies, "--json", str(path))
+    assert "2 positions, 2 tokens, 0.6931 nats; exact" in text
+    (found,) = json.loads(path.read_text()).values()
+    assert [row["total_variation"] for row in found] == pytest.approx([0.5, 0.0])
+    shot = next(line for line in text.splitlines() if "one-shot" in line)
+    assert "0.5000" in shot
+    assert "+0.6931" in shot
+
+
+def test_the_lab_counts_where_it_cannot_walk() -> None:
+    text = output("lab", "--world", "shidoku", "--policy", "halton:4", "--samples", "64")
+    assert "16 positions, 4 tokens, 5.6630 nats; 64 samples each" in text
+
+
+def test_the_lab_splits_the_error_of_a_network(tmp_path: Path) -> None:
+    path, figures = tmp_path / "trace.json", tmp_path / "split.json"
+    text = output(
+        *("lab", "--network", "shidoku/pgm", "--samples", "4"),
+        *("--trace", str(path), "--json", str(figures)),
+    )
+    assert "parallel error" in text
+    rows = json.loads(figures.read_text())
+    assert [(row["along"], row["steps"]) for row in rows] == [
+        (along, steps) for steps in (2, 4, 8, 16) for along in ("samples", "truth")
+    ]
+    assert rows[-1]["parallel"] == pytest.approx(0, abs=1e-9)
+    read = Trace.from_json(path.read_text())
+    assert all(step.errors is not None for step in read.steps)
+
+
+def test_the_lab_says_what_it_cannot_do(refused: Callable, tmp_path: Path) -> None:
+    assert "the policies are random:k" in refused("lab", "--policy", "luck")
+    assert "the laws are markov" in refused("lab", "--world", "mars")
+    assert "name one with --network" in refused("lab", "--trace", "x.json")
+    assert "unmask asks a model for any unknown position" in refused(
+        "lab", "--network", "shidoku/ar"
+    )
+    assert "the law of faces is not known" in refused("lab", "--network", "faces/pgm")
+    half = tmp_path / "half.json"
+    half.write_text("[0.5, 0.25]")
+    assert "those given sum to 0.75" in refused("lab", "--world", str(half))

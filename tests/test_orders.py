@@ -135,13 +135,16 @@ def test_a_block_is_blind_or_sighted_as_its_inside_is() -> None:
 
 def test_the_scope_of_sighted_blocks() -> None:
     unknown = torch.tensor([[1, 0, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
-    assert confidence().scope(unknown, 2).tolist() == [
+    assert confidence().scope(unknown, 2, rng=rng(0)).tolist() == [
         [0, 4, 5, 6, NOBODY, NOBODY, NOBODY],
         [0, 1, 2, 3, 4, 5, 6],
     ]
-    assert blocks(2, confidence()).scope(unknown, 1).tolist() == [[0, NOBODY], [0, 1]]
-    assert blocks(2, confidence()).scope(unknown, 2).tolist() == [[0, 4, 5], [0, 1, NOBODY]]
-    assert blocks(2, confidence()).scope(unknown, 4)[0].tolist() == [0, 4, 5, 6]
+    assert blocks(2, confidence()).scope(unknown, 1, rng=rng(0)).tolist() == [[0, NOBODY], [0, 1]]
+    assert blocks(2, confidence()).scope(unknown, 2, rng=rng(0)).tolist() == [
+        [0, 4, 5],
+        [0, 1, NOBODY],
+    ]
+    assert blocks(2, confidence()).scope(unknown, 4, rng=rng(0))[0].tolist() == [0, 4, 5, 6]
 
 
 def test_the_three_scores() -> None:

@@ -59,7 +59,7 @@ BAD = [
     (
         "event kind",
         lambda f: set_in(f, [3, "paint", 1, 0.5], "steps", 0, "events", 2),
-        r"steps\[0\].events\[2\]: .* with a kind of write, reopen, group, digit, draft, accept, rej",
+        r"steps\[0\].events\[2\]: .* with a kind of write, reopen, group, digit, draft, accept, reject, i",
     ),
     (
         "event length",

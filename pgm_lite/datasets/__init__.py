@@ -1,8 +1,9 @@
-"""The data sets: shidoku, faces, austen and text8."""
+"""The data sets: shidoku, faces, austen, sentences and text8."""
 
 from pgm_lite.datasets.austen import austen
-from pgm_lite.datasets.dataset import UNSPECIFIED, Attribute, Dataset, Rows, Split, Stream
+from pgm_lite.datasets.dataset import UNSPECIFIED, Attribute, Dataset, Lines, Rows, Split, Stream
 from pgm_lite.datasets.faces import faces
+from pgm_lite.datasets.sentences import sentences
 from pgm_lite.datasets.shidoku import shidoku
 from pgm_lite.datasets.text8 import text8
 
@@ -10,6 +11,7 @@ __all__ = [
     "UNSPECIFIED",
     "Attribute",
     "Dataset",
+    "Lines",
     "Rows",
     "Split",
     "Stream",
@@ -17,11 +19,18 @@ __all__ = [
     "faces",
     "load",
     "names",
+    "sentences",
     "shidoku",
     "text8",
 ]
 
-_BY_NAME = {"shidoku": shidoku, "faces": faces, "austen": austen, "text8": text8}
+_BY_NAME = {
+    "shidoku": shidoku,
+    "faces": faces,
+    "austen": austen,
+    "sentences": sentences,
+    "text8": text8,
+}
 
 
 def names() -> tuple[str, ...]:

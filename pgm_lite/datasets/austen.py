@@ -38,13 +38,17 @@ def austen() -> Dataset:
 
 @cache
 def _austen() -> Dataset:
-    novels = lzma.decompress(asset("austen.txt.xz").read_bytes()).split(b"\n")
     train, test, validation = (
-        stored_tokens(b" ".join(pieces), ALPHABET)
-        for pieces in zip(*(_cut(novel) for novel in novels), strict=True)
+        stored_tokens(b" ".join(pieces), ALPHABET) for pieces in zip(*novel_parts(), strict=True)
     )
     splits = text_splits(train, validation, test, SEQ_LEN)
     return Dataset("austen", tuple(ALPHABET), Layout("line", 1, SEQ_LEN), splits, note=NOTE)
+
+
+def novel_parts() -> list[tuple[bytes, bytes, bytes]]:
+    """Training, test and validation part of each novel."""
+    novels = lzma.decompress(asset("austen.txt.xz").read_bytes()).split(b"\n")
+    return [_cut(novel) for novel in novels]
 
 
 def _cut(novel: bytes) -> tuple[bytes, bytes, bytes]:

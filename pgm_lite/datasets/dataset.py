@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from pgm_lite.core import Layout
+from pgm_lite.core import NOBODY, Layout
 
 UNSPECIFIED = -1
 """The label index that says nothing about an attribute."""
@@ -30,7 +30,10 @@ class Split(Protocol):
         ...
 
     def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
-        """The sequences at ``indices`` and their labels, one column an attribute."""
+        """The sequences at ``indices`` and their labels, one column an attribute.
+
+        Where sequences vary in length, ``NOBODY`` stands at every position after the end.
+        """
         ...
 
 
@@ -86,6 +89,43 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """A split of sequences of different lengths; ``starts`` and ``lengths`` find them in ``stored``.
+
+    ``stored`` is all of them in a row with a space after each, so that it reads like a text.
+    """
+
+    stored: UInt8[Tensor, " length"]
+    starts: Int[Tensor, " rows"]
+    lengths: Int[Tensor, " rows"]
+    seq_len: int
+
+    @classmethod
+    def of(cls, lines: Sequence[UInt8[Tensor, " k"]], *, space: int, seq_len: int) -> "Lines":
+        """The split of these lines; ``space`` is the token between them."""
+        lengths = torch.tensor([len(line) for line in lines])
+        gap = torch.tensor([space], dtype=torch.uint8)
+        starts = (lengths + 1).cumsum(0) - lengths - 1
+        return cls(
+            torch.cat([each for line in lines for each in (line, gap)]), starts, lengths, seq_len
+        )
+
+    @property
+    def rows(self) -> int:
+        """Number of sequences."""
+        return len(self.starts)
+
+    def batch(self, indices: Int[Tensor, " b"]) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b a"]]:
+        """The sequences at ``indices``, ``NOBODY`` after the end of each; there are no labels."""
+        _check_indices(indices, self.rows)
+        place = torch.arange(self.seq_len)
+        where = (self.starts[indices][:, None] + place).clamp(max=len(self.stored) - 1)
+        beyond = place >= self.lengths[indices][:, None]
+        tokens = self.stored[where].long().masked_fill(beyond, NOBODY)
+        return tokens, torch.zeros(len(indices), 0, dtype=torch.long)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """A named set of sequences with everything needed to train on it, show it and judge it.
 
@@ -107,8 +147,19 @@ class Dataset:
 
     @property
     def seq_len(self) -> int:
-        """Number of positions in a sequence."""
+        """Number of positions in a sequence, in the longest one where they vary in length."""
         return self.layout.rows * self.layout.columns
+
+    @property
+    def varies(self) -> bool:
+        """Whether its sequences differ in length."""
+        return isinstance(self.splits["train"], Lines)
+
+    @property
+    def row_length(self) -> float:
+        """Tokens of a sequence, on average over the training split."""
+        train = self.splits["train"]
+        return float(train.lengths.double().mean()) if isinstance(train, Lines) else self.seq_len
 
     def encode(self, text: str) -> Int[Tensor, " n"]:
         """The tokens of a text; a symbol outside the alphabet is an error, never replaced."""
@@ -124,8 +175,10 @@ class Dataset:
         return torch.tensor([index[symbol] for symbol in found], dtype=torch.long)
 
     def decode(self, tokens: Int[Tensor, " n"]) -> str:
-        """The text of one sequence of tokens."""
+        """The text of one sequence of tokens; where lengths vary, ``NOBODY`` after its end says nothing."""
         given: list[int] = tokens.cpu().numpy().tolist()
+        while self.varies and given and given[-1] == NOBODY:
+            given.pop()
         symbols = self.symbols
         for at, token in enumerate(given):
             if not 0 <= token < len(symbols):

@@ -54,6 +54,17 @@ FIGURES: dict[str, Figure] = {
     "ngram_bits_real": Figure("bits/char", "reference", "the same of the real test split"),
     "distinct_3": Figure("share", "match", "different runs of three words among all such runs"),
     "copied": Figure("share", "lower", "runs of 36 characters found in the training split"),
+    # sentences
+    "length": Figure("characters", "match", "length of a sample, averaged"),
+    "length_real": Figure("characters", "reference", "the same of the real test split"),
+    "length_spread": Figure("characters", "match", "standard deviation of the length"),
+    "length_spread_real": Figure("characters", "reference", "the same of the real test split"),
+    "ends": Figure(
+        "share", "match", "samples that end with a full stop, a quotation mark after it or not"
+    ),
+    "ends_real": Figure("share", "reference", "the same of the real test split"),
+    "copied_rows": Figure("share", "match", "samples that are a sentence of the training split"),
+    "copied_rows_real": Figure("share", "reference", "the same of the real test split"),
 }
 """Every figure any judge reports."""
 

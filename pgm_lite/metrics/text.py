@@ -32,18 +32,18 @@ def judge_text(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
     """
     texts = [dataset.decode(row) for row in samples]
     words = [whole_words(text) for text in texts]
-    known = _vocabulary(dataset)
+    known = vocabulary(dataset)
     flat = [word for row in words for word in row]
     triples = [run for row in words for run in zip(row, row[1:], row[2:], strict=False)]
     new = {word for word in flat if word not in known}
     figures = {
-        "spelling": _ratio(sum(word in known for word in flat), len(flat)),
-        "new_words": _ratio(len(new), len(set(flat))),
-        "ngram_bits": _ngram(dataset).bits(samples),
+        "spelling": ratio(sum(word in known for word in flat), len(flat)),
+        "new_words": ratio(len(new), len(set(flat))),
+        "ngram_bits": ngram_of(dataset).bits(samples),
         "ngram_bits_real": _real(dataset)[0],
         "entropy": symbol_entropy(samples, dataset.vocab_size),
         "entropy_real": _real(dataset)[1],
-        "distinct_3": _ratio(len(set(triples)), len(triples)),
+        "distinct_3": ratio(len(set(triples)), len(triples)),
         "copied": copied_share(dataset, samples),
     }
     return Report(len(samples), figures)
@@ -85,19 +85,22 @@ def _hashes(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
     return mixed.view(np.int64)
 
 
-def _ratio(part: int, whole: int) -> float:
+def ratio(part: float, whole: int) -> float:
+    """A share; 0 of nothing."""
     return part / whole if whole else 0.0
 
 
 @cache
-def _vocabulary(dataset: Dataset) -> frozenset[str]:
+def vocabulary(dataset: Dataset) -> frozenset[str]:
+    """The words of the training split."""
     table = np.frombuffer("".join(dataset.symbols).encode("ascii"), dtype=np.uint8)
     text = table[dataset.splits["train"].stored.numpy()].tobytes().decode("ascii")
     return frozenset(match[0] for match in re.finditer("[a-z]+", text))
 
 
 @cache
-def _ngram(dataset: Dataset) -> NGram:
+def ngram_of(dataset: Dataset) -> NGram:
+    """The 7-gram of the training split."""
     stored = dataset.splits["train"].stored[:NGRAM_CHARACTERS]
     return NGram.train(stored, dataset.vocab_size, LONGEST)
 
@@ -106,4 +109,4 @@ def _ngram(dataset: Dataset) -> NGram:
 def _real(dataset: Dataset) -> tuple[float, float]:
     test = dataset.splits["test"]
     windows, _ = test.batch(torch.arange(min(test.rows, 1_000)))
-    return _ngram(dataset).bits(windows), symbol_entropy(windows, dataset.vocab_size)
+    return ngram_of(dataset).bits(windows), symbol_entropy(windows, dataset.vocab_size)

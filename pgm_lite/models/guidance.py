@@ -1,5 +1,7 @@
 """Steering by a class label: wrappers that are conditionals themselves.
 
+How strong guidance is may change with the share known: see ``pgm_lite.models.ramps``.
+
 A label is one value index per attribute, -1 for unspecified. Classifier-free guidance follows
 arXiv 2207.12598 in the convention (1 + scale) * conditional - scale * unconditional, so that scale
 0 is plain conditioning; PGM and Halton-MaskGIT write it the same way.
@@ -14,7 +16,8 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.digits import Digits
-from pgm_lite.protocols import DigitConditional, DraftVerify
+from pgm_lite.models.ramps import Ramp, constant
+from pgm_lite.protocols import Cached, DigitConditional, DraftVerify
 
 
 @runtime_checkable
@@ -46,6 +49,20 @@ class SteerableDrafts(DraftVerify, Protocol):
         label: Int[Tensor, "b a"] | None = None,
     ) -> tuple[Float[Tensor, "b q v"], object]:
         """The draft law given the known tokens and the label, and the memory."""
+        ...
+
+
+@runtime_checkable
+class SteerableCache(Cached, Protocol):
+    """A model that remembers full passes and also takes a label: MDLM."""
+
+    def full(
+        self,
+        canvas: Canvas,
+        where: Int[Tensor, "b q"],
+        label: Int[Tensor, "b a"] | None = None,
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """Log-probabilities given the known tokens and the label, and the memory."""
         ...
 
 
@@ -85,6 +102,23 @@ class Labelled:
         """A label costs nothing."""
         return cast("SteerableDrafts", self.model).verify_cost(order, slots)
 
+    def full(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """A full pass given the label."""
+        caching = cast("SteerableCache", self.model)
+        return caching.full(canvas, where, self.label.expand(canvas.batch, -1))
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """A local pass; the memory already knows the label."""
+        return cast("SteerableCache", self.model).local(memory, canvas, group, where)
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """A label costs nothing."""
+        return cast("SteerableCache", self.model).local_cost(group, where)
+
     @property
     def digits(self) -> Digits:
         """How the model spells tokens, if it does."""
@@ -97,11 +131,17 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guided:
-    """Classifier-free guidance: the label exaggerated by ``scale``; two calls a step."""
+    """Classifier-free guidance: the label exaggerated by ``scale``; two calls a step.
+
+    The scale is multiplied by ``ramp`` of the share of the canvas that is known when the question
+    is asked (a prompt counts, and of half-known tokens each digit). Drafts are judged at the scale
+    at which they were drafted.
+    """
 
     model: Steerable
     label: Int[Tensor, " a"]
     scale: float
+    ramp: Ramp = constant
 
     def __post_init__(self) -> None:
         if not 0 <= self.scale < float("inf"):
@@ -113,13 +153,23 @@ class Guided:
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """(1 + scale) * conditional - scale * unconditional, normalised."""
         with_label = self.model.log_probs(canvas, where, self.label.expand(canvas.batch, -1))
-        return self.mixed(with_label, self.model.log_probs(canvas, where))
+        return self.mixed(with_label, self.model.log_probs(canvas, where), self.scale_at(canvas))
+
+    def scale_at(self, canvas: Canvas) -> Float[Tensor, " b"]:
+        """The scale of each row of a canvas."""
+        return self.scale * self.ramp(canvas.known.double().mean(1))
 
     def mixed(
-        self, with_label: Float[Tensor, "b q v"], without: Float[Tensor, "b q v"]
+        self,
+        with_label: Float[Tensor, "b q v"],
+        without: Float[Tensor, "b q v"],
+        scale: Float[Tensor, " b"],
     ) -> Float[Tensor, "b q v"]:
         """The law that guidance makes of the two."""
-        mixed = (1 + self.scale) * with_label - self.scale * without
+        weight = scale.to(with_label.dtype)[:, None, None]
+        # At scale 0 nothing is taken away, not even what is impossible.
+        away = (weight * without).masked_fill(weight == 0, 0.0)
+        mixed = (1 + weight) * with_label - away
         # What the label rules out stays ruled out: -inf - (-inf) would be no number.
         return torch.where(with_label == -torch.inf, with_label, mixed).log_softmax(-1)
 
@@ -130,7 +180,8 @@ class Guided:
         drafting = cast("SteerableDrafts", self.model)
         with_label, one = drafting.draft(canvas, where, self.label.expand(canvas.batch, -1))
         without, other = drafting.draft(canvas, where)
-        return self.mixed(with_label, without), (one, other)
+        scale = self.scale_at(canvas)
+        return self.mixed(with_label, without, scale), (one, other, scale)
 
     def verify(
         self,
@@ -141,11 +192,9 @@ class Guided:
     ) -> Float[Tensor, "b q v"]:
         """The guided target law."""
         drafting = cast("SteerableDrafts", self.model)
-        laws = [
-            drafting.verify(each, order, tokens, slots)
-            for each in cast("tuple[object, object]", memory)
-        ]
-        return self.mixed(*laws)
+        one, other, scale = cast("tuple[object, object, Tensor]", memory)
+        with_label = drafting.verify(one, order, tokens, slots)
+        return self.mixed(with_label, drafting.verify(other, order, tokens, slots), scale)
 
     def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """The model's bill, twice."""
@@ -155,6 +204,32 @@ class Guided:
     def verify_cost(self, order: Int[Tensor, "b k"], slots: Int[Tensor, "b q"]) -> Cost:
         """The model's bill, twice."""
         once = cast("SteerableDrafts", self.model).verify_cost(order, slots)
+        return once + once
+
+    def full(
+        self, canvas: Canvas, where: Int[Tensor, "b q"]
+    ) -> tuple[Float[Tensor, "b q v"], object]:
+        """A guided full pass, and both memories."""
+        caching = cast("SteerableCache", self.model)
+        with_label, one = caching.full(canvas, where, self.label.expand(canvas.batch, -1))
+        without, other = caching.full(canvas, where)
+        return self.mixed(with_label, without, self.scale_at(canvas)), (one, other)
+
+    def local(
+        self, memory: object, canvas: Canvas, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]
+    ) -> Float[Tensor, "b q v"]:
+        """A guided local pass."""
+        caching, (one, other) = (
+            cast("SteerableCache", self.model),
+            cast("tuple[object, object]", memory),
+        )
+        with_label = caching.local(one, canvas, group, where)
+        without = caching.local(other, canvas, group, where)
+        return self.mixed(with_label, without, self.scale_at(canvas))
+
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """The model's bill, twice."""
+        once = cast("SteerableCache", self.model).local_cost(group, where)
         return once + once
 
     @property

@@ -114,6 +114,14 @@ class SelfSpec(MDLM):
             whole.calls * share, whole.encoder_positions, whole.decoder_positions, whole.flops
         )
 
+    def local_cost(self, group: Int[Tensor, "b g"], where: Int[Tensor, "b q"]) -> Cost:
+        """The group through the trunk, which is a share of the network; the head where asked."""
+        whole = super().local_cost(group, where)
+        share = len(self.blocks) / self.shape.depth
+        return Cost(
+            whole.calls * share, whole.encoder_positions, whole.decoder_positions, whole.flops
+        )
+
     def draft_cost(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Cost:
         """A pass of the trunk."""
         return self.cost(canvas, where)

@@ -20,6 +20,18 @@ def autoregress(model: NextToken, canvas: Canvas, *, rng: torch.Generator) -> Ru
     length share the calls of the batch, but each is billed as if it ran alone: nothing while
     its own prompt lasts, then one call that also reads the prompt, then one call a token.
     """
+    refuse_gaps(canvas)
+    return Run(
+        _autoregress(model, canvas, rng),
+        canvas=canvas,
+        model=model,
+        sampler="autoregress",
+        knobs={},
+    )
+
+
+def refuse_gaps(canvas: Canvas) -> None:
+    """A model of the next token starts where the known tokens of a row end."""
     late = canvas.known & (canvas.unknown.cumsum(1) > 0)
     if late.any():
         places: list[int] = late.nonzero()[0].cpu().numpy().tolist()
@@ -29,13 +41,6 @@ def autoregress(model: NextToken, canvas: Canvas, *, rng: torch.Generator) -> Ru
             "of the next token cannot infill; give known tokens at the start only, or use a "
             "model that takes any known positions (MDLM, PGM)"
         )
-    return Run(
-        _autoregress(model, canvas, rng),
-        canvas=canvas,
-        model=model,
-        sampler="autoregress",
-        knobs={},
-    )
 
 
 def _autoregress(model: NextToken, canvas: Canvas, rng: torch.Generator) -> Generator[Step]:

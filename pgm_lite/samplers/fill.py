@@ -82,6 +82,15 @@ def write(
     )
 
 
+def by_position(
+    where: Int[Tensor, "b q"], values: Float[Tensor, "b q v"], seq_len: int
+) -> Float[Tensor, "b n v"]:
+    """``values`` laid out by position, zero where nothing was said."""
+    slots = values.new_zeros(where.shape[0], seq_len + 1, values.shape[-1])
+    index = where.where(where >= 0, seq_len)[..., None].expand(-1, -1, values.shape[-1])
+    return slots.scatter(1, index, values)[:, :seq_len]
+
+
 def idle(canvas: Canvas, when: str) -> Step:
     """The step in which nothing happened."""
     none = torch.zeros_like(canvas.known)

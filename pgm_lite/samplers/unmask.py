@@ -10,12 +10,14 @@ was drawn there, so improbable tokens are thrown away and drawn again later: eve
 step with a perfect model is biased towards probable sequences, and the entropy is too low.
 """
 
+import math
 from collections.abc import Generator, Sequence
 from itertools import groupby
 
 import torch
 
 from pgm_lite.core import Canvas, Conditional, Step
+from pgm_lite.draw import gumbel
 from pgm_lite.orders import BlindOrder, Order, SightedOrder
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, spread, write
@@ -31,15 +33,29 @@ def unmask(
     order: Order,
     rng: torch.Generator,
     fill: str = "choose-then-sample",
+    choice_temperature: float = 0.0,
 ) -> Run:
     """Write ``schedule[k]`` positions in step k, the next ones in ``order``.
 
     Under a blind order the model is asked only about the positions to be written, under a
     sighted one about every unknown position in the order's scope. ``fill`` is
-    "choose-then-sample" or "sample-then-rank" (MaskGIT, arXiv 2202.04200, without its annealed
-    noise); the module says how they differ. ``rng`` lives on the device of the canvas.
+    "choose-then-sample" or "sample-then-rank" (MaskGIT, arXiv 2202.04200); the module says how
+    they differ. ``choice_temperature`` tau is MaskGIT's: draws x are ranked by
+    log p(x) + tau (1 - r) G, with Gumbel noise G (float64) and r the share of the steps made when
+    this one is, k / len(schedule) in step k: no noise is left in the last step, and as tau grows
+    the order becomes random. ``rng`` lives on the device of the canvas.
     """
     check_schedule(schedule, canvas)
+    if not 0 <= choice_temperature < math.inf:
+        raise ValueError(
+            "choice_temperature must be 0 (rank the draws as they are) or more, and finite; got "
+            f"{choice_temperature}"
+        )
+    if choice_temperature and fill != "sample-then-rank":
+        raise ValueError(
+            f"choice_temperature={choice_temperature:g} puts noise on the ranking of drawn tokens, "
+            f"and {fill} ranks none; use fill='sample-then-rank' or choice_temperature=0"
+        )
     if fill not in FILLS:
         raise ValueError(f"fill must be one of {', '.join(FILLS)}; got {fill!r}")
     if isinstance(order, BlindOrder):
@@ -57,7 +73,8 @@ def unmask(
                 f"sample-then-rank ranks drawn tokens by their probability, which the order "
                 f"{order.name} does not score; use confidence(), or fill='choose-then-sample'"
             )
-        steps = _sighted(model, canvas, schedule, order, rng, rank_samples=rank_samples)
+        noise = choice_temperature
+        steps = _sighted(model, canvas, schedule, order, rng, noise, rank_samples=rank_samples)
     return Run(
         steps,
         canvas=canvas,
@@ -70,6 +87,7 @@ def unmask(
             ),
             "steps": len(schedule),
             "fill": fill,
+            **({"choice_temperature": choice_temperature} if choice_temperature else {}),
         },
     )
 
@@ -102,16 +120,20 @@ def _sighted(
     schedule: Sequence[int],
     order: SightedOrder,
     rng: torch.Generator,
+    noise: float,
     *,
     rank_samples: bool,
 ) -> Generator[Step]:
     for index, count in enumerate(schedule, start=1):
-        where = order.scope(canvas.unknown, count)
+        where = order.scope(canvas.unknown, count, rng=rng)
         answers, cost = ask(model, canvas, where), model.cost(canvas, where)
         laws = answers.laws
         if rank_samples:
             everywhere = draw_at(where, laws, rng=rng)
             score = answers.own.gather(-1, everywhere.tokens[..., None])[..., 0]
+            if noise:
+                left = 1 - index / len(schedule)
+                score = score + noise * left * gumbel(where.shape, rng=rng).to(score.device)
             draws = everywhere.only(order.choose(where, score, count, rng=rng))
         else:
             chosen = order.choose(where, order.score(answers.own), count, rng=rng)

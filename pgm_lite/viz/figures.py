@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 
 from pgm_lite.viz.colour import LIGHT, QUALITATIVE, SEQUENTIAL
-from pgm_lite.viz.record import Record, Traces, records, state, ticks
+from pgm_lite.viz.record import Record, Traces, reading, records, state, ticks
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False}
 """What to hand to ``figure.show(config=...)``."""
@@ -40,6 +40,8 @@ def step_map(trace: Traces, *, row: int = 0) -> go.Figure:
         record["vocab"][token] if is_known else "unknown"
         for token, is_known in zip(tokens, known, strict=True)
     ]
+    if (order := reading(record, len(record["steps"]))) is not None:
+        written, symbols = [written[i] for i in order], [symbols[i] for i in order]
     heat = {
         "type": "heatmap",
         "z": _rows(written, columns, None),
@@ -119,7 +121,7 @@ def _written_at(record: Record) -> list[int | None]:
     written: list[int | None] = [0 if known else None for known in record["init"]["known"]]
     for k, step in enumerate(record["steps"], start=1):
         for position, kind, *_ in step["events"]:
-            if kind in ("write", "accept"):
+            if kind in ("write", "accept", "insert"):
                 written[position] = k
             elif kind in ("reopen", "draft", "reject"):
                 written[position] = None

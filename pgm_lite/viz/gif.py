@@ -15,11 +15,13 @@ from pgm_lite.viz.record import (
     check_clock,
     drafts,
     possible,
+    reading,
     records,
     refused,
     roles,
     state,
     ticks,
+    tokens_of,
 )
 
 MOST_FRAMES = 60
@@ -63,7 +65,7 @@ def save_gif(
 def alt_text(traces: Traces, *, clock: Clock = "steps", row: int = 0) -> str:
     """What the moving picture shows, in words for those who cannot see it."""
     told = [
-        f"{name} writes {record['seq_len']} positions in {len(record['steps'])} steps and "
+        f"{name} writes {tokens_of(record)} positions in {len(record['steps'])} steps and "
         f"sends {ticks(record, 'positions')[-1]:,.0f} positions through its network"
         for name, record in records(traces, row).items()
     ]
@@ -106,7 +108,7 @@ def _words(draw: ImageDraw.ImageDraw, lane: _Lane, left: int, k: int, over: bool
     through = "positions through the network" if now <= n else f"positions, the sequence has {n}"
     draw.text((right, 40), through, muted, _font(15))
     foot = _HEAD + _SIDE + 10
-    done = "done" if known == n else f"{known} tokens known"
+    done = "done" if known == tokens_of(lane.record) else f"{known} tokens known"
     draw.text((left, foot), done, ink, _font(16))
     draw.text((right, foot), f"{positions[k]:,.0f} positions so far", ink, _font(16))
 
@@ -115,10 +117,12 @@ def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> Non
     tokens, known = state(record, k)
     half, drafted, struck = possible(record, k), drafts(record, k), refused(record, k)
     events = record["steps"][k - 1]["events"] if k else []
-    written = {position for position, kind, *_ in events if kind in ("write", "accept")}
+    written = {position for position, kind, *_ in events if kind in ("write", "accept", "insert")}
+    reopened = {position for position, kind, *_ in events if kind == "reopen"} - written
     palette: list[str] | None = record["layout"].get("palette")
-    places = _places(record, left)
-    for i, (x, y, size) in enumerate(places):
+    places, order = _places(record, left), reading(record, k)
+    shown = range(len(places)) if order is None else order
+    for i, (x, y, size) in zip(shown, places, strict=False):
         box = (x, y, x + size - 1, y + size - 1)
         new = i in written
         if known[i] and palette:
@@ -136,6 +140,8 @@ def _canvas(draw: ImageDraw.ImageDraw, record: Record, left: int, k: int) -> Non
         else:
             draw.rectangle(box, LIGHT["unknown"].fill)
             draw.point((x + size // 2, y + size // 2), LIGHT["muted"].text)
+        if i in reopened:
+            draw.rectangle(box, LIGHT["reopened"].fill, LIGHT["surface"].fill)
         if new:
             draw.rectangle(box, outline="#000000", width=max(1, size // 9))
             inner = (box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1)

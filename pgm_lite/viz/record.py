@@ -45,6 +45,7 @@ class Record(TypedDict):
     layout: dict[str, Any]
     init: dict[str, list[int]]
     digits: NotRequired[dict[str, Any] | None]
+    sampler: NotRequired[dict[str, Any]]
     steps: list[Moment]
 
 
@@ -110,11 +111,29 @@ def state(record: Record, k: int) -> tuple[list[int], list[bool]]:
     tokens, known = list(record["init"]["tokens"]), [bool(x) for x in record["init"]["known"]]
     for step in record["steps"][:k]:
         for position, kind, *rest in step["events"]:
-            if kind in ("write", "accept"):
+            if kind in ("write", "accept", "insert"):
                 tokens[position], known[position] = rest[0], True
             elif kind in ("reopen", "draft", "reject"):
                 known[position] = False
     return tokens, known
+
+
+def reading(record: Record, k: int) -> list[int] | None:
+    """The known positions after k steps as they are read; None where nothing is ever inserted."""
+    if not any(_has(step, "insert") for step in record["steps"]):
+        return None
+    order = [position for position, known in enumerate(record["init"]["known"]) if known]
+    for step in record["steps"][:k]:
+        for position, kind, *rest in step["events"]:
+            if kind == "insert":
+                order.insert(0 if rest[2] < 0 else order.index(rest[2]) + 1, position)
+    return order
+
+
+def tokens_of(record: Record) -> int:
+    """How many tokens there are in the end: all positions, or as many as were inserted."""
+    order = reading(record, len(record["steps"]))
+    return record["seq_len"] if order is None else len(order)
 
 
 def possible(record: Record, k: int) -> dict[int, list[int]]:
@@ -163,13 +182,18 @@ def refused(record: Record, k: int) -> dict[int, int]:
 
 
 def roles(record: Record, k: int) -> list[Role]:
-    """What each position was to the network during step k; nothing if it was idle or there is none.
+    """What each position was to the network during step k; nothing if no model was called.
 
-    Passes that judge drafts read what is known and the drafts, and nothing else.
+    Passes that judge drafts read what is known and the drafts, and nothing else; local passes of
+    ReCAP read their group and have the rest in a cache.
     """
     step = record["steps"][k - 1] if k else None
-    idle = step is None or not (step["events"] or step["entropy"] or step["cost"]["calls"])
-    if step is None or idle:
+    # A step without a bill may come from elsewhere; one that only reopens asks nothing.
+    if step is None or not (
+        step["entropy"]
+        or step["cost"]["calls"]
+        or any(kind != "reopen" for _, kind, *_ in step["events"])
+    ):
         return ["absent"] * record["seq_len"]
     _, known = state(record, k - 1)
     half = possible(record, k - 1)
@@ -177,10 +201,30 @@ def roles(record: Record, k: int) -> list[Role]:
     of_known, of_unknown = _READS[record["model"]["reads"]]
     if _has(step, "accept", "reject"):
         of_unknown = "absent"
+    through = _group(record, k)
     return [
-        "asked" if i in asked else of_known if is_known else "partly" if i in half else of_unknown
+        "asked"
+        if i in asked
+        else "cached"
+        if through is not None and i not in through
+        else of_known
+        if is_known
+        else "partly"
+        if i in half
+        else of_unknown
         for i, is_known in enumerate(known)
     ]
+
+
+def _group(record: Record, k: int) -> set[int] | None:
+    """What goes through the network in a local pass of ReCAP: what its group writes; else None."""
+    steps = record["steps"]
+    reads = [step["cost"]["encoder_positions"] for step in steps]
+    if record.get("sampler", {}).get("name") != "recap" or reads[k - 1] >= reads[0]:
+        return None
+    start = max(at for at in range(k) if reads[at] >= reads[0])
+    end = next((at for at in range(k, len(steps)) if reads[at] >= reads[0]), len(steps))
+    return {event[0] for step in steps[start:end] for event in step["events"]}
 
 
 def _has(step: Moment, *kinds: str) -> bool:

@@ -27,6 +27,7 @@ MODELS = {
     "shidoku": ("ar", "mdlm", "pgm", "prime", "self_spec"),
     "faces": ("mdlm", "pgm", "prime", "self_spec"),
     "austen": ("ar", "mdlm", "pgm", "self_spec"),
+    "sentences": ("insertion",),
 }
 
 

@@ -53,6 +53,15 @@ def test_watch_runs_at_once_and_again_when_asked(page, address):
     expect(page).to_have_url(re.compile(r"\?tab=watch&m=faces%2Fpgm&.*seed=4"))
 
 
+def test_choosing_self_speculation_chooses_its_sampler(page, address):
+    open_tab(page, address, "Watch")
+    panel = page.get_by_role("tabpanel").filter(has=page.locator("#watch-player"))
+    expect(panel.get_by_role("radio", name="Unmask on schedule")).to_be_checked()
+    panel.get_by_role("radio", name="SSMD").check()
+    expect(panel.get_by_role("radio", name="Draft and verify")).to_be_checked(timeout=WAIT)
+    expect(panel.get_by_label("Checks a window").first).to_be_visible(timeout=WAIT)
+
+
 def test_a_wrong_prompt_is_explained_beside_it_and_stays_text(page, address):
     open_tab(page, address, "Watch")
     panel = page.get_by_role("tabpanel").filter(has=page.locator("#watch-player"))

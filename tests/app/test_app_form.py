@@ -20,7 +20,8 @@ def form() -> Form:
 def values(form: Form, **changed: object) -> list[object]:
     """The values as they stand at first, some of them changed."""
     knobs = {id(knob): name for name, knob in form.knobs.items()}
-    named = {id(form.models[0]): "model", id(form.seed): "seed", id(form.prompt): "prompt"} | knobs
+    named = {id(form.models[0]): "model", id(form.sampler): "sampler"} | knobs
+    named |= {id(form.seed): "seed", id(form.prompt): "prompt"}
     return [
         changed.get(named.get(id(control), ""), getattr(control, "value", None))
         for control in form.inputs
@@ -47,6 +48,24 @@ def test_knobs_that_do_not_matter_are_hidden(form, changed, there, gone):
     updates = shown(form, **changed)
     assert all(updates[name]["visible"] for name in there)
     assert not any(updates[name]["visible"] for name in gone)
+
+
+@pytest.mark.parametrize(
+    ("model", "chosen", "then"),
+    [
+        ("faces/self_spec", "unmask", "speculate"),
+        ("faces/self_spec", "ancestral", "ancestral"),
+        ("faces/prime", "unmask", "unmask_digits"),
+        ("faces/mdlm", "speculate", "unmask"),
+        ("austen/ar", "ancestral", "autoregress"),
+    ],
+)
+def test_another_model_brings_its_own_sampler_unless_a_special_one_was_chosen(
+    form, model, chosen, then
+):
+    update = form.own_sampler(*values(form, model=model, sampler=chosen))
+    assert update["value"] == then
+    assert then in [name for _, name in update["choices"]]
 
 
 def test_ranges_end_where_the_sequence_ends(form):
@@ -79,6 +98,12 @@ def test_a_link_sets_every_control_and_makes_the_same_wish(form):
     assert again.models == wish.models
     assert dict(again.settings).items() >= dict(wish.settings).items()
     assert again.seed == 9
+
+
+def test_a_link_brings_the_choices_its_sampler_is_one_of(form):
+    updates = form.fill(Wish(("faces/self_spec",), "speculate", (), seed=0))
+    sampler = updates[form.inputs.index(form.sampler)]
+    assert "speculate" in [name for _, name in sampler["choices"]]
 
 
 def test_a_problem_without_a_line_of_its_own_is_told_at_the_button(form):

@@ -11,7 +11,8 @@ def test_every_example_ships_a_finished_trace_of_each_of_its_models():
             trace = Trace.from_json(path.read_text(encoding="utf-8"))
             assert trace.header.model.name == model
             assert trace.header.seed == example.wish.seed
-            assert bool(trace.final.known.all())
+            # A model that inserts ends where it likes, and a random one soon.
+            assert bool(trace.final.known.all()) or trace.header.sampler == "insert"
             sizes.append(path.stat().st_size)
     assert max(sizes) < 150_000
     assert sum(sizes) < 1_000_000

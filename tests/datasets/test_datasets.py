@@ -52,7 +52,7 @@ def test_the_fingerprint_is_the_hash_of_the_training_tokens() -> None:
 
 
 def test_unknown_data_sets_list_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'mnist'.*shidoku, faces, austen, text8"):
+    with pytest.raises(ValueError, match=r"'mnist'.*shidoku, faces, austen, sentences, text8"):
         datasets.load("mnist")
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 import torch
 from networks import stirred
 
-from pgm_lite import datasets
 from pgm_lite.core import Canvas, Conditional, NextToken, Step
 from pgm_lite.digits import Digits
 from pgm_lite.draw import Tempered, TopK, TopP
+from pgm_lite.laws import dirichlet as drawn_law
+from pgm_lite.laws import every_sequence, markov
+from pgm_lite.laws import shidoku_law as shidoku
 from pgm_lite.models import AR, MDLM, PGM, Prime, SelfSpec
 from pgm_lite.net import Shape
-from pgm_lite.oracle import HalfKnown, Sequential, Support
+from pgm_lite.oracle import HalfKnown, Refreshed, Sequential, Support
 from pgm_lite.orders import (
     Order,
     blocks,
@@ -22,9 +24,25 @@ from pgm_lite.orders import (
     left_to_right,
     margin,
     random_order,
+    scouted,
 )
+from pgm_lite.policies import Policy, entropy_bounded, factor, stable, threshold
 from pgm_lite.protocols import DigitConditional, DraftVerify
-from pgm_lite.samplers import ancestral, autoregress, speculate, unmask, unmask_digits
+from pgm_lite.samplers import (
+    adaptive_parallel,
+    ancestral,
+    autoregress,
+    first_hitting,
+    path_planning,
+    recap,
+    remask,
+    speculate,
+    speculative_decode,
+    unmask,
+    unmask_adaptive,
+    unmask_digits,
+)
+from pgm_lite.samplers.remask import VARIANTS
 from pgm_lite.schedules import cosine, one_by_one, uniform
 from pgm_lite.two_models import TwoModels
 from pgm_lite.windows import Window, constant_window, cosine_window, linear_window
@@ -33,30 +51,12 @@ Model = Conditional | NextToken | DigitConditional | DraftVerify
 Runner = Callable[[Model, Canvas, torch.Generator], Iterator[Step]]
 
 
-def every_sequence(n: int, v: int) -> torch.Tensor:
-    """All v^n sequences, in the order of their table."""
-    return torch.cartesian_prod(*[torch.arange(v)] * n).reshape(v**n, n)
+__all__ = ["every_sequence", "markov", "shidoku"]
 
 
 def dirichlet(n: int, v: int, seed: int = 0) -> Support:
     """A law drawn uniformly from all laws on v^n sequences: no structure, no ties."""
-    rng = torch.Generator().manual_seed(seed)
-    weights = -torch.rand(v**n, generator=rng, dtype=torch.float64).log()
-    return Support(every_sequence(n, v), vocab_size=v, weights=weights / weights.sum())
-
-
-def markov(n: int, v: int, stay: float = 0.8) -> Support:
-    """A chain that keeps its token with probability ``stay``: neighbours are the most dependent."""
-    sequences = every_sequence(n, v)
-    kept = (sequences[:, 1:] == sequences[:, :-1]).double()
-    steps = kept * stay + (1 - kept) * (1 - stay) / (v - 1)
-    return Support(sequences, vocab_size=v, weights=steps.prod(1) / v)
-
-
-def shidoku() -> Support:
-    """The 288 grids, equally likely."""
-    grids, _ = datasets.shidoku().splits["train"].batch(torch.arange(288))
-    return Support(grids, vocab_size=4)
+    return drawn_law(n, v, seed=seed)
 
 
 LINE = Shape(vocab_size=3, rows=1, columns=5, width=8, heads=2, depth=2)
@@ -134,6 +134,14 @@ DRAFTS = (
         3,
     ),
 )
+CACHED = (
+    Subject("dirichlet refreshed", lambda: Refreshed(dirichlet(3, 3)), 1, 3, 3),
+    Subject("one position refreshed", lambda: Refreshed(dirichlet(1, 3)), 1, 1, 3),
+    Subject("shidoku refreshed", lambda: Refreshed(shidoku()), 4, 4, 4),
+    Subject("MDLM line, cached", lambda: stirred(MDLM, LINE), 1, 5, 3),
+    Subject("MDLM grid, cached", lambda: stirred(MDLM, SQUARE), 4, 4, 4),
+    Subject("MDLM tempered, cached", lambda: Tempered(stirred(MDLM, LINE), 0.7), 1, 5, 3),
+)
 WINDOWS: dict[str, Callable[[int], Window]] = {
     "windows of 1": lambda n: constant_window(1),
     "windows of 3": lambda n: constant_window(3),
@@ -159,10 +167,19 @@ SIGHTED: dict[str, Callable[[int, int], Order]] = {
     "entropy": lambda rows, columns: entropy(),
     "margin": lambda rows, columns: margin(),
     "blocks of confidence": lambda rows, columns: blocks(2, confidence()),
+    "scouted margin": lambda rows, columns: scouted(margin(), 0.5),
+    "blocks of scouted entropy": lambda rows, columns: blocks(3, scouted(entropy(), 0.4)),
 }
 ORDERS = BLIND | SIGHTED
 RANKING = ("confidence", "blocks of confidence")
 """The orders that can rank tokens already drawn."""
+POLICIES: dict[str, Callable[[], Policy]] = {
+    "entropy-bounded": lambda: entropy_bounded(0.5),
+    "entropy-bounded by margin": lambda: entropy_bounded(1.0, margin()),
+    "threshold": lambda: threshold(0.6),
+    "factor": lambda: factor(1.0),
+    "stable": lambda: stable(0.5, 0.05, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,11 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.subject.name}, {self.how}"
+
+
+def first_hitting_of(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+    """A run of ``first_hitting``."""
+    return first_hitting(model, canvas, rng=rng)
 
 
 def unmasking(subject: Subject, order: str, schedule: str, fill: str) -> Case:
@@ -200,6 +222,55 @@ def ancestry(subject: Subject, steps: int) -> Case:
         f"ancestral in {steps}",
         lambda model, canvas, rng: ancestral(model, canvas, steps=steps, rng=rng),
     )
+
+
+def adaptation(subject: Subject, policy: str, block_size: int | None) -> Case:
+    """A case of ``unmask_adaptive``."""
+    within = "" if block_size is None else f" in blocks of {block_size}"
+    return Case(
+        subject,
+        f"{policy}{within}",
+        lambda model, canvas, rng: unmask_adaptive(
+            model, canvas, policy=POLICIES[policy](), rng=rng, block_size=block_size
+        ),
+    )
+
+
+def remasking(subject: Subject, variant: str) -> Case:
+    """A case of ``remask``."""
+    return Case(
+        subject,
+        f"remask {variant}",
+        lambda model, canvas, rng: remask(model, canvas, steps=20, rng=rng, variant=variant),
+    )
+
+
+def planning(subject: Subject, eta: float) -> Case:
+    """A case of ``path_planning``."""
+
+    def run(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+        schedule = SCHEDULES["cosine"](int(canvas.unknown[0].sum()))
+        return path_planning(model, canvas, schedule=schedule, rng=rng, eta=eta)
+
+    return Case(subject, f"path planning, eta {eta:g}", run)
+
+
+def recapping(subject: Subject, order: str, local: int) -> Case:
+    """A case of ``recap``."""
+
+    def run(model: Model, canvas: Canvas, rng: torch.Generator) -> Iterator[Step]:
+        return recap(
+            model,
+            canvas,
+            schedule=SCHEDULES["cosine"](int(canvas.unknown[0].sum())),
+            order=ORDERS[order](subject.rows, subject.columns),
+            rng=rng,
+            full_first=1,
+            local=local,
+            noise=2.0 if order in SIGHTED else 0.0,
+        )
+
+    return Case(subject, f"recap, {order}, {local} local", run)
 
 
 def digitwise(subject: Subject, steps: int, reveal: str) -> Case:
@@ -230,6 +301,28 @@ def speculation(subject: Subject, window: str, loops: int, redraw: bool) -> Case
     )
 
 
+def small_drafts(subject: Subject, drafter: Callable[[], Model], drafts: int) -> Case:
+    """A case of ``speculative_decode``."""
+    return Case(
+        subject,
+        f"autoregress from {drafts} drafts of another model",
+        lambda model, canvas, rng: speculative_decode(
+            model, drafter(), canvas, drafts=drafts, rng=rng
+        ),
+    )
+
+
+def mixing(subject: Subject, judge: Callable[[], Model], mixture: float, ahead: int) -> Case:
+    """A case of ``adaptive_parallel``."""
+    return Case(
+        subject,
+        f"autoregress from a mixture of {mixture:g}, {ahead} ahead",
+        lambda model, canvas, rng: adaptive_parallel(
+            model, judge(), canvas, mixture=mixture, look_ahead=ahead, rng=rng
+        ),
+    )
+
+
 def cases() -> list[Case]:
     """Every sampler on every model it applies to, in every combination of its choices."""
     found: list[Case] = []
@@ -241,6 +334,22 @@ def cases() -> list[Case]:
                 if order in RANKING:
                     found.append(unmasking(subject, order, schedule, "sample-then-rank"))
         found.extend(ancestry(subject, steps) for steps in (1, 6))
+        found.append(Case(subject, "first-hitting", first_hitting_of))
+        found.extend(
+            adaptation(subject, policy, block_size)
+            for policy in POLICIES
+            for block_size in ((None,) if subject.wrapped else (None, 2))
+        )
+        # Variants differ in chances alone; two kinds of model are enough to tell them apart.
+        variants = VARIANTS if subject.name in ("dirichlet 3x3", "PGM line") else ("cap",)
+        found.extend(remasking(subject, variant) for variant in variants)
+        found.extend(planning(subject, eta) for eta in (0.0, 2.0))
+    for subject in CACHED:
+        found.extend(
+            recapping(subject, order, local)
+            for order in ("random", "confidence", "blocks of confidence")
+            for local in (1, 3)
+        )
     for subject in DIGITS:
         found.extend(digitwise(subject, steps, "joint") for steps in (1, 6, 40))
         if subject.vocab_size in (2, 4):
@@ -260,4 +369,23 @@ def cases() -> list[Case]:
         )
         for subject in NEXT_TOKENS
     )
+    judges = {each.name: each for each in NEXT_TOKENS}
+    for subject in NEXT_TOKENS:
+        # Rows of one letter or one position accept everything; a tempered AR drafts for a plain one.
+        drafter = judges["AR line"] if "AR" in subject.name else subject
+        found.extend(small_drafts(subject, drafter.make, drafts) for drafts in (1, 3))
+    for name, judge in (
+        ("dirichlet 3x3", "dirichlet in sequence"),
+        ("tempered", "dirichlet in sequence"),
+        ("top-p", "dirichlet in sequence"),
+        ("one position", "one position in sequence"),
+        ("shidoku", "shidoku in sequence"),
+        ("MDLM line", "AR line"),
+        ("PGM line", "AR line"),
+    ):
+        subject = next(each for each in CONDITIONALS if each.name == name)
+        found.extend(
+            mixing(subject, judges[judge].make, mixture, ahead)
+            for mixture, ahead in ((0, 2), (0.5, 9), (1, 3))
+        )
     return found

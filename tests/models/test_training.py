@@ -113,10 +113,10 @@ def test_every_subset_of_a_label_is_trained() -> None:
 def test_unknown_presets_list_the_valid_ones() -> None:
     with pytest.raises(ValueError, match="tiny"):
         recipe("huge", "faces")
-    with pytest.raises(ValueError, match="shidoku, faces, austen"):
+    with pytest.raises(ValueError, match="shidoku, faces, austen, sentences"):
         recipe("tiny", "mnist")
 
 
 def test_mdlm_and_pgm_share_their_recipe() -> None:
     """One recipe a data set: the families differ in nothing else."""
-    assert set(PRESETS["tiny"]) == {"shidoku", "faces", "austen"}
+    assert set(PRESETS["tiny"]) == {"shidoku", "faces", "austen", "sentences"}

@@ -187,6 +187,12 @@ def test_a_refused_draft_is_struck_and_explained(host):
     expect(page.locator(".caption")).to_contain_text("1 refused and redrawn")
     cell.hover()
     expect(page.locator(".story")).to_contain_text("the target law gave it 0.4")
+    shared = {**trace, "sampler": {"name": "adaptive_parallel", "knobs": {}}}
+    expect(host(shared, step=k).locator(".why")).to_contain_text(
+        "the same noise, kept if they draw"
+    )
+    host(trace, step=k)
+    cell.hover()
     page.get_by_role("slider").press("ArrowRight")
     expect(cell).to_have_class("cell known")
     expect(page.locator(".story")).to_contain_text("was refused: draft law 0.62")

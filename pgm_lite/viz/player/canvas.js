@@ -1,5 +1,6 @@
 // The canvas of one trace: a grid of pixels, a board of symbols, or flowing text; redrawn by difference.
-import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, drafts, stateAt, symbolOf } from "./state.js";
+import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, drafts, inserts, stateAt, symbolOf } from "./state.js";
+import { Growth } from "./growth.js";
 import { inkOn, mixOf, possibleOf } from "./digits.js";
 import { h } from "./dom.js";
 
@@ -27,7 +28,7 @@ export class Canvas {
     const room = trace.groups || trace.digits ? " roomy" : trace.steps.some(drafts) ? " airy" : "";
     this.element = h("div", { class: `canvas ${this.style}${room}`, role: "grid", "aria-label": "the sequence" });
     this.element.style.setProperty("--columns", this.columns);
-    if (this.style === "text") this.layText(); else this.layGrid();
+    if (inserts(trace)) this.layGrowing(); else if (this.style === "text") this.layText(); else this.layGrid();
     this.listen(onPoint);
   }
 
@@ -42,6 +43,11 @@ export class Canvas {
       if ((i % this.columns) % side === 0 && i % this.columns) cell.dataset.left = "";
       if (Math.floor(i / this.columns) % side === 0 && i >= this.columns) cell.dataset.top = "";
     });
+  }
+
+  layGrowing() {
+    this.element.append(h("div", { role: "row" }, ...this.cells));
+    this.growth = new Growth(this.trace, this.cells, this.element);
   }
 
   // Lines break where the finished text has a space, so that nothing moves while it is being written.
@@ -79,7 +85,7 @@ export class Canvas {
     this.element.addEventListener("keydown", event => {
       const i = at(event);
       if (i === null || event.ctrlKey || event.metaKey || event.altKey) return;
-      const to = { ArrowLeft: i - 1, ArrowRight: i + 1, ArrowUp: this.above(i, -1), ArrowDown: this.above(i, 1) }[event.key];
+      const to = { ArrowLeft: this.beside(i, -1), ArrowRight: this.beside(i, 1), ArrowUp: this.above(i, -1), ArrowDown: this.above(i, 1) }[event.key];
       if (to !== undefined) this.cells[Math.max(0, Math.min(this.cells.length - 1, to))].focus();
       else if (event.key === "Enter") onPoint(i, "pin");
       else return;
@@ -88,11 +94,13 @@ export class Canvas {
     });
   }
 
+  beside(i, places) { return this.growth ? this.growth.beside(i, places) : i + places; }
+
   // The neighbour one line up or down; where text wraps is known to the browser alone.
   above(i, direction) {
     if (this.style !== "text") return i + direction * this.columns;
     const here = this.cells[i].getBoundingClientRect();
-    for (let j = i + direction; j >= 0 && j < this.cells.length; j += direction) {
+    for (let j = this.beside(i, direction), before = i; j >= 0 && j < this.cells.length && j !== before; before = j, j = this.beside(j, direction)) {
       const there = this.cells[j].getBoundingClientRect();
       if (direction * (there.top - here.top) > 2 && direction * (there.left - here.left) >= -2) return j;
     }
@@ -123,6 +131,7 @@ export class Canvas {
       if (half) cell.append(this.bars(parts));
       cell.setAttribute("aria-label", this.nameOf(i, state));
     }
+    this.growth?.draw(state);
   }
 
   // What a half-known token can still be: pencil marks on a board, a few letters or their number in a text.
@@ -161,6 +170,7 @@ export class Canvas {
     const group = state.group[i] >= 0 ? `, group ${"AB"[state.group[i]] ?? state.group[i]}` : "";
     const parts = state.digits.get(i);
     const digits = parts ? `, ${parts.filter(part => part !== null).length} of ${parts.length} digits known, ${possibleOf(this.trace, parts).length} tokens still possible` : "";
+    if (this.growth) return state.known[i] ? `token ${i + 1}: ${told.replace("written", "inserted")}` : `token ${i + 1}: not there yet`;
     return `position ${i + 1}: ${told}${group}${digits}`;
   }
 

@@ -73,6 +73,7 @@ const FAMILIES = {
   AR: "autoregressive model",
   Prime: "partial masking",
   SSMD: "self-speculative model",
+  ILM: "insertion language model",
   oracle: "exact oracle",
 };
 export const familyOf = trace => FAMILIES[trace.model?.family] ?? "";
@@ -83,6 +84,7 @@ const READS = {
   cache: "One position a call; earlier ones are cached.",
 };
 export function readsOf(trace) {
+  if (trace.steps.some(step => step.events.some(([, kind]) => kind === "insert"))) return "Only the tokens so far go in; every gap answers.";
   if (trace.digits) return "Known digit by digit; half-known tokens go in as such.";
   if (trace.steps.some(step => step.events.some(([, kind]) => kind === "draft"))) return "Drafts many at once, then checks each: keep or redraw.";
   return READS[trace.model?.reads] ?? "";

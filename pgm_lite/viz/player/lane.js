@@ -1,5 +1,5 @@
 // One trace on the page: who it is, its canvas, what goes through its network, its bill, one cell explained.
-import { billAt, clockOf, costOf, knownCount, stateAt, stepAt, textOf } from "./state.js";
+import { billAt, clockOf, costOf, inserts, knownCount, stateAt, stepAt, textOf } from "./state.js";
 import { Canvas, styleOf } from "./canvas.js";
 import { Network } from "./network.js";
 import { captionOf, tallyAt, whyOf } from "./tally.js";
@@ -73,7 +73,7 @@ export class Lane {
     this.known = knownCount(this.state);
     this.canvas.draw(this.state, over);
     this.network.draw(k, over);
-    this.caption.textContent = k ? captionOf(this.trace, k) : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
+    this.caption.textContent = k ? captionOf(this.trace, k) : inserts(this.trace) ? `${plural(this.known, "token")} given; others come in anywhere.` : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
     this.why.replaceChildren(...whyOf(this.trace, k));
     for (const { say, at, value, bar, full } of this.rows) {
       value.textContent = say(k);

@@ -1,5 +1,5 @@
 // What goes through the network, as lights on a dark panel: one light a position, and a wall of bars, one a step.
-import { ABSENT, ASKED, CACHED, MASKED, PARTLY, READ, ROLES, costOf, drafts, isIdle, judges, rolesAt, stateAt } from "./state.js";
+import { ABSENT, ASKED, CACHED, MASKED, PARTLY, READ, ROLES, costOf, drafts, inserts, isIdle, judges, rolesAt, stateAt } from "./state.js";
 import { amount, count, h, plural, svg } from "./dom.js";
 
 const LEGEND = {
@@ -82,6 +82,7 @@ export function describe(trace, k) {
   const { calls, encoder_positions: encoder, decoder_positions: decoder } = costOf(trace, k), reads = trace.model?.reads;
   if (isIdle(step)) return "Idle: nothing goes through.";
   if (encoder + decoder === 0) return `An exact law answers, from ${count(tally[READ])} known.`;
+  if (inserts(trace)) return `${count(tally[READ])} tokens + ${plural(encoder - tally[READ], "register")} in, ${plural(tally[READ] + 1, "gap")} answered`;
   const part = calls < 1 ? `, ${amount(calls)} of a call` : "";
   if (judges(step) && encoder === 0) return `The judging blocks alone: ${plural(decoder, "position")}${part}`;
   if (calls > 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${amount(calls)} calls`;

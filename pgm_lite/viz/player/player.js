@@ -1,5 +1,5 @@
 // The player: one or more traces on one clock; every picture is a function of the traces and the time.
-import { CLOCKS, clockOf } from "./state.js";
+import { CLOCKS, clockOf, sizeOf } from "./state.js";
 import { count, h, progress } from "./dom.js";
 import { Lane, scaleOf } from "./lane.js";
 import { Transport } from "./transport.js";
@@ -175,7 +175,7 @@ export class Player {
   draw() {
     const end = this.end();
     this.lanes.forEach(lane => lane.draw(this.clock, this.time, this.race));
-    const spoken = this.lanes.map(lane => `${this.race ? `${lane.name} ` : ""}step ${lane.k} of ${lane.trace.steps.length}, ${lane.known} of ${lane.trace.seq_len} tokens revealed`).join("; ");
+    const spoken = this.lanes.map(lane => `${this.race ? `${lane.name} ` : ""}step ${lane.k} of ${lane.trace.steps.length}, ${lane.known} of ${sizeOf(lane.trace)} tokens revealed`).join("; ");
     const where = this.clock === "steps" ? `step ${Math.floor(this.time + 1e-9)} of ${end}` : progress(this.clock, this.time, end);
     const notches = this.notches();
     this.transport.show({ at: end ? (notches * this.time) / end : 0, max: notches, step: this.playing ? "any" : 1, where, spoken, playing: this.playing });
@@ -184,9 +184,9 @@ export class Player {
 
   judge() {
     for (const { lane, bar, tokens } of this.tracks) {
-      bar.style.width = `${(100 * lane.known) / lane.trace.seq_len}%`;
+      bar.style.width = `${(100 * lane.known) / Math.max(1, sizeOf(lane.trace))}%`;
       bar.classList.toggle("finished", lane.finished);
-      tokens.textContent = lane.finished ? "done" : `${count(lane.known)} of ${count(lane.trace.seq_len)}`;
+      tokens.textContent = lane.finished ? "done" : `${count(lane.known)} of ${count(sizeOf(lane.trace))}`;
     }
     this.verdict.textContent = verdictOf(this.lanes, this.clock);
   }

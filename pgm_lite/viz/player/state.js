@@ -11,6 +11,7 @@ export const CLOCKS = ["steps", "calls", "positions", "flops", "seconds"];
 const KEY_EVERY = 16;
 const keyFrames = new WeakMap();
 const clocks = new WeakMap();
+const growing = new WeakMap();
 
 function blank(trace) {
   const n = trace.seq_len, known = Uint8Array.from(trace.init.known);
@@ -23,13 +24,14 @@ function blank(trace) {
     group: Int8Array.from(trace.groups || new Array(n).fill(-1)),
     digits: new Map(), // position -> one entry a digit, null while unknown
     verdicts: new Map(), // position -> the last draft judged there: { kept, token, p, q }
+    order: inserts(trace) ? [...known.keys()].filter(i => known[i]) : null, // positions as they are read, where that changes
   };
 }
 
 const copy = s => ({
   tokens: s.tokens.slice(), known: s.known.slice(), mark: s.mark.slice(), born: s.born.slice(),
   prob: s.prob.slice(), group: s.group.slice(), digits: new Map([...s.digits].map(([i, d]) => [i, d.slice()])),
-  verdicts: new Map(s.verdicts),
+  verdicts: new Map(s.verdicts), order: s.order && s.order.slice(),
 });
 
 function settle(s, i, token, prob, step, mark) {
@@ -41,10 +43,22 @@ function forget(s, i, mark) {
   s.known[i] = 0; s.mark[i] = mark; s.born[i] = -1; s.prob[i] = NaN; s.digits.delete(i); s.verdicts.delete(i);
 }
 
+/** Whether tokens of this trace come in between others: positions are names then, and have no place. */
+export function inserts(trace) {
+  if (!growing.has(trace)) growing.set(trace, trace.steps.some(step => step.events.some(([, kind]) => kind === "insert")));
+  return growing.get(trace);
+}
+
+/** How many tokens there are in the end: all positions, or as many as were inserted. */
+export const sizeOf = trace => (inserts(trace) ? knownCount(stateAt(trace, trace.steps.length)) : trace.seq_len);
+
 /** Whether a step proposes drafts, whether it judges some, whether nothing happens in it at all. */
 export const drafts = step => step.events.some(([, kind]) => kind === "draft");
 export const judges = step => step.events.some(([, kind]) => kind === "accept" || kind === "reject");
 export const isIdle = step => step.events.length === 0 && !(step.cost?.calls > 0) && !(step.entropy || []).length;
+
+/** Whether tokens became unknown in it and nothing was asked. */
+const onlyReopens = step => step.events.every(([, kind]) => kind === "reopen") && !(step.cost?.calls > 0) && !(step.entropy || []).length;
 
 function advance(s, trace, index) {
   const step = trace.steps[index], fresh = drafts(step); // new drafts do away with older ones
@@ -54,7 +68,10 @@ function advance(s, trace, index) {
   }
   for (const [i, kind, value, ...rest] of step.events) {
     if (kind === "write") settle(s, i, value, rest[0], index + 1, s.mark[i] === REJECTED ? REDRAWN : NEW);
-    else if (kind === "accept") {
+    else if (kind === "insert") { // [position, "insert", token, prob, the position it is read after or -1]
+      settle(s, i, value, rest[0], index + 1, NEW);
+      s.order.splice(rest[1] < 0 ? 0 : s.order.indexOf(rest[1]) + 1, 0, i);
+    } else if (kind === "accept") {
       settle(s, i, value, rest[1], index + 1, ACCEPTED);
       s.verdicts.set(i, { kept: true, token: value, p: rest[0], q: rest[1] });
     } else if (kind === "reopen") forget(s, i, REOPENED);
@@ -92,15 +109,27 @@ export function rolesAt(trace, k) {
   const roles = new Uint8Array(trace.seq_len);
   if (k < 1 || k > trace.steps.length) return roles;
   const step = trace.steps[k - 1], before = stateAt(trace, k - 1), reads = trace.model?.reads ?? "everything";
-  if (isIdle(step)) return roles;
+  if (isIdle(step) || onlyReopens(step)) return roles;
   const [known, unknown] = { everything: [READ, MASKED], known: [READ, ABSENT], cache: [CACHED, ABSENT] }[reads]
     ?? [READ, MASKED];
   for (let i = 0; i < roles.length; i++) {
     if (before.known[i]) roles[i] = known;
     else roles[i] = before.digits.has(i) ? PARTLY : judges(step) ? ABSENT : unknown; // a check sees no more than the drafts
   }
+  const group = groupAt(trace, k); // a local pass reads its group and remembers the rest
+  if (group) for (let i = 0; i < roles.length; i++) if (!group.has(i)) roles[i] = CACHED;
   for (const [i] of step.entropy || []) roles[i] = ASKED;
   return roles;
+}
+
+/** The positions that go through the network in a local pass of ReCAP: those its group writes; else null. */
+function groupAt(trace, k) {
+  const read = at => trace.steps[at]?.cost?.encoder_positions ?? Infinity, isLocal = at => read(at) < read(0);
+  if (trace.sampler?.name !== "recap" || !isLocal(k - 1)) return null;
+  let from = k - 1, to = k;
+  while (isLocal(from)) from -= 1;
+  while (to < trace.steps.length && isLocal(to)) to += 1;
+  return new Set(trace.steps.slice(from, to).flatMap(step => step.events.map(([i]) => i)));
 }
 
 /** The cost of step k alone. */
@@ -155,6 +184,7 @@ export const knownCount = state => state.known.reduce((sum, is) => sum + is, 0);
 
 /** The state as plain text: lines of the grid or the text itself, "░" for what is unknown. */
 export function textOf(trace, state) {
+  if (state.order) return state.order.map(i => symbolOf(trace, state.tokens[i])).join("");
   const single = trace.vocab.every(symbol => [...symbol].length === 1);
   const width = Math.max(...trace.vocab.map((_, i) => String(i).length));
   const cell = i => {

@@ -55,8 +55,12 @@ export function named(trace, token) {
   return [swatch, tokenOf(trace, token)];
 }
 
-/** "draft law 0.62, target 0.11, so kept with chance 0.18". */
-export const verdictIn = ({ p, q }) => `draft law ${chance(p)}, target ${chance(q)}, so kept with chance ${chance(p > 0 ? Math.min(1, q / p) : 1)}`;
+/** "draft law 0.62, target 0.11, so kept with chance 0.18"; or, where both laws share their noise, what that means. */
+export function verdictIn(trace, { p, q }) {
+  const laws = `draft law ${chance(p)}, target ${chance(q)}`;
+  if (trace.sampler.name === "adaptive_parallel") return `${laws}; both drawn with the same noise, kept if they draw the same`;
+  return `${laws}, so kept with chance ${chance(p > 0 ? Math.min(1, q / p) : 1)}`;
+}
 
 /** What step k did, in a sentence or two. */
 export function captionOf(trace, k) {
@@ -90,5 +94,5 @@ export function whyOf(trace, k) {
   if (!refused) return [];
   const [i, , token, p, q] = refused, drawn = events.find(event => event[0] === i && event[1] === "write");
   const instead = drawn ? [" Drawn instead: ", ...named(trace, drawn[2]), "."] : [];
-  return ["Refused: ", ...named(trace, token), `. Its ${verdictIn({ p, q })}.`, ...instead];
+  return ["Refused: ", ...named(trace, token), `. Its ${verdictIn(trace, { p, q })}.`, ...instead];
 }

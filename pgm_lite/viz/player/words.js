@@ -1,11 +1,11 @@
 // What the player says about all its traces together: who is ahead, and what the cells mean.
-import { MARKS, clockOf } from "./state.js";
+import { MARKS, clockOf, inserts, sizeOf } from "./state.js";
 import { styleOf } from "./canvas.js";
 import { count, h, plural, times } from "./dom.js";
 
 /** Who is ahead at this reading of the clock, in one sentence. */
 export function verdictOf(lanes, clock) {
-  const share = lane => lane.known / lane.trace.seq_len, through = (lane, k) => clockOf(lane.trace, "positions")[k];
+  const share = lane => lane.known / Math.max(1, sizeOf(lane.trace)), through = (lane, k) => clockOf(lane.trace, "positions")[k];
   const spent = lane => through(lane, lane.k), dearer = (some, other) => spent(some) > 1.005 * spent(other);
   const ratio = (some, other) => times(spent(some) / Math.max(1, spent(other)));
   const order = [...lanes].sort((one, other) => share(other) - share(one) || spent(one) - spent(other));
@@ -19,7 +19,7 @@ export function verdictOf(lanes, clock) {
   if (level && !dearer(last, lead)) return `Level at ${plural(lead.known, "token")}.`;
   if (level) return `Level at ${plural(lead.known, "token")}, but ${last.name} has sent ${ratio(last, lead)} as many positions through its network.`;
   const ahead = lead.finished ? `${lead.name} is done` : `${lead.name} leads with ${plural(lead.known, "token")}`;
-  return `At equal ${{ flops: "FLOPs" }[clock] ?? clock}, ${ahead}; ${last.name} has ${count(last.known)} of ${count(last.trace.seq_len)}.`;
+  return `At equal ${{ flops: "FLOPs" }[clock] ?? clock}, ${ahead}; ${last.name} has ${count(last.known)} of ${count(sizeOf(last.trace))}.`;
 }
 
 /** The legend: only the states that occur in these traces. */
@@ -33,7 +33,7 @@ export function legend(traces) {
   };
   const refused = kinds.has("reject"), redrawn = refused && traces.some(trace => trace.steps.some(step => writes(step, true)));
   const has = {
-    unknown: true, new: traces.some(trace => trace.steps.some(step => writes(step, false))), known: true,
+    unknown: !traces.every(inserts), new: traces.some(trace => trace.steps.some(step => writes(step, false))), known: true,
     given: traces.some(trace => trace.init.known.some(Boolean)), reopened: kinds.has("reopen"), draft: speculates,
     accepted: kinds.has("accept"), rejected: refused && !redrawn, redrawn,
   };
@@ -51,7 +51,7 @@ export function legend(traces) {
 // Whether a step writes in place of a draft it refused, or where it refused none.
 function writes(step, inPlace) {
   const refused = new Set(step.events.flatMap(([i, kind]) => (kind === "reject" ? [i] : [])));
-  return step.events.some(([i, kind]) => kind === "write" && refused.has(i) === inPlace);
+  return step.events.some(([i, kind]) => (kind === "write" || kind === "insert") && refused.has(i) === inPlace);
 }
 
 function halfIn(trace) {

@@ -1,0 +1,192 @@
+"""What a trace says about its order: how near left to right, how local, how tied, how regretted.
+
+``analyse`` needs nothing but a trace, also one read from a file. With a model it adds what the
+finished sequence says of each commitment; an exact oracle will do, or the network itself.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from pgm_lite.core import Canvas, Conditional
+from pgm_lite.samplers.fill import ask
+from pgm_lite.trace import Trace
+
+TIED = 1e-6
+"""Entropies this close (nats) count as tied; a file keeps six decimals."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrderReport:
+    """Order analytics of each row of a trace; nan where a figure is not defined. Axis s: steps.
+
+    ``step_map``: the step, from 1, that wrote each position; 0 is given, -1 still unknown.
+    ``ar_ness``: Kendall's tau-b of step against position over written positions: 1 is left to
+    right, -1 right to left. Positions of one step tie, and tau-b takes ties out of its scale; where
+    all were written in one step it is not defined.
+    ``distance_to_known``: the mean distance from a written position to the nearest one known
+    before, ``distance_to_previous`` to the nearest one that the last step that wrote any did.
+    In cells: rows apart plus columns apart on a grid.
+    ``tied``: positions asked about whose doubt equals that of the last one chosen, where some of
+    them were written and some not; 0 where the choice was clear. A trace keeps no score, so the
+    entropy of the law drawn from stands for it. ``leftmost`` marks ties from which the leftmost
+    positions were taken.
+    ``entropy_left``: the sum of entropies (nats) of positions asked about and not written, a bound
+    on the entropy that is left where every unknown position was asked about; elsewhere nan.
+    ``asked`` counts positions asked about, ``thrown_away`` those of them that were not written.
+    ``surprise``: -log probability (nats) of each token when it was written, ``regret`` the same
+    given all the other tokens of the finished sequence; ``regret`` is None without a model.
+    """
+
+    step_map: Int[Tensor, "b n"]
+    ar_ness: Float[Tensor, " b"]
+    distance_to_known: Float[Tensor, " b"]
+    distance_to_previous: Float[Tensor, " b"]
+    tied: Int[Tensor, "b s"]
+    leftmost: Bool[Tensor, "b s"]
+    entropy_left: Float[Tensor, "b s"]
+    asked: Int[Tensor, "b s"]
+    thrown_away: Int[Tensor, "b s"]
+    surprise: Float[Tensor, "b n"]
+    regret: Float[Tensor, "b n"] | None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should make a reader doubt the order."""
+        steps, left = int((self.tied > 0).sum()), int(self.leftmost.sum())
+        if steps == 0:
+            return ()
+        most = int(self.tied.max())
+        said = (
+            f"{steps} of {int((self.asked > 0).sum())} steps chose among tied positions (up to "
+            f"{most} with one entropy): the score did not decide there; a sampler that breaks "
+            "ties by index goes left to right without saying so"
+        )
+        # By chance the leftmost are taken now and then; half of the time or more is a habit.
+        habit = f"; {left} of these {steps} took the leftmost" if 2 * left >= steps else ""
+        return (said + habit,)
+
+    def summary(self) -> dict[str, str]:
+        """The report in one row: means over rows of the batch, counts a sequence."""
+        rows = len(self.ar_ness)
+        cells = {
+            "AR-ness": _mean(self.ar_ness, "+.3f"),
+            "distance to known": _mean(self.distance_to_known, ".2f"),
+            "distance to previous": _mean(self.distance_to_previous, ".2f"),
+            "tied steps": f"{int((self.tied > 0).sum()) / rows:.1f}",
+            "asked": f"{int(self.asked.sum()) / rows:.1f}",
+            "thrown away": f"{int(self.thrown_away.sum()) / rows:.1f}",
+            "surprise": _mean(self.surprise, ".3f"),
+        }
+        if self.regret is not None:
+            cells["regret"] = _mean(self.regret, ".3f")
+        return cells
+
+
+def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
+    """Order analytics of a trace; with a model, also the regret of its commitments."""
+    step_map = trace.step_map()
+    known, previous = _localities(trace, step_map)
+    shape = (len(step_map), len(trace.steps))
+    tied, asked, thrown = (torch.zeros(shape, dtype=torch.long) for _ in "123")
+    leftmost = torch.zeros(shape, dtype=torch.bool)
+    left = torch.full(shape, math.nan, dtype=torch.float64)
+    surprise = torch.full(step_map.shape, math.nan, dtype=torch.float64)
+    for index, step in enumerate(trace.steps):
+        tied[:, index], leftmost[:, index] = _ties(step.queried, step.written, step.entropy)
+        waiting = step.queried & ~step.written
+        complete = (step.queried | trace.state(index).known).all(1)
+        doubt = step.entropy.where(waiting, 0.0).sum(1)
+        left[:, index] = doubt.where(complete, math.nan)
+        asked[:, index], thrown[:, index] = step.queried.sum(1), waiting.sum(1)
+        surprise = (-step.log_prob).where(step.written, surprise)
+    return OrderReport(
+        step_map=step_map,
+        ar_ness=kendall_tau(step_map),
+        distance_to_known=known,
+        distance_to_previous=previous,
+        tied=tied,
+        leftmost=leftmost,
+        entropy_left=left,
+        asked=asked,
+        thrown_away=thrown,
+        surprise=surprise.masked_fill(step_map <= 0, math.nan),
+        regret=None if model is None else regret(trace, model),
+    )
+
+
+def kendall_tau(step_map: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
+    """Kendall's tau-b of step against position, over the positions that a step wrote.
+
+    (concordant - discordant) / sqrt(pairs x pairs written in different steps); positions never tie.
+    Not defined (nan) for less than two positions, or where one step wrote all of them.
+    """
+    written = step_map > 0
+    pairs = (written[:, :, None] & written[:, None, :]).triu(1)
+    sign = (step_map[:, None, :] - step_map[:, :, None]).sign() * pairs
+    count, apart = pairs.sum((1, 2)).double(), sign.abs().sum((1, 2)).double()
+    return sign.sum((1, 2)) / (count * apart).sqrt()
+
+
+@torch.no_grad()
+def regret(trace: Trace, model: Conditional, batch: int = 64) -> Float[Tensor, "b n"]:
+    """-log probability (nats) of each written token given all other known tokens at the end.
+
+    One question a written position; nan where a position was given or is unknown. An oracle that
+    finds the other tokens impossible answers as it does elsewhere: uniformly, or with an error.
+    """
+    final, written = trace.final, trace.step_map() > 0
+    rows, places = written.nonzero(as_tuple=True)
+    found = torch.full(written.shape, math.nan, dtype=torch.float64)
+    for row, place in zip(torch.split(rows, batch), torch.split(places, batch), strict=True):
+        canvas = Canvas(final.tokens[row], final.known[row]).reopen(place[:, None])
+        laws = ask(model, canvas, place[:, None]).laws[:, 0]
+        token = final.tokens[row, place]
+        found[row, place] = -laws.gather(1, token[:, None])[:, 0].to(found.device)
+    return found
+
+
+def _ties(
+    queried: Bool[Tensor, "b n"], written: Bool[Tensor, "b n"], entropy: Float[Tensor, "b n"]
+) -> tuple[Int[Tensor, " b"], Bool[Tensor, " b"]]:
+    """How many positions tie with the most doubtful one written, and whether the leftmost won."""
+    chosen = queried & written
+    edge = entropy.masked_fill(~chosen, -math.inf).amax(1, keepdim=True)
+    tie = queried & ((entropy - edge).abs() <= TIED)
+    # Without a doubtful position left behind the order was not one of least entropy first, or
+    # nothing was left to choose from.
+    undecided = (tie & written).any(1) & (tie & ~written).any(1)
+    place = torch.arange(queried.shape[1], device=queried.device)
+    last = place.masked_fill(~(tie & written), -1).amax(1)
+    first = place.masked_fill(~(tie & ~written), queried.shape[1]).amin(1)
+    return tie.sum(1).where(undecided, 0), undecided & (last < first)
+
+
+def _localities(
+    trace: Trace, step_map: Int[Tensor, "b n"]
+) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """Mean distances from written positions to the nearest known one, and to the last written."""
+    columns = trace.header.layout.columns
+    place = torch.arange(step_map.shape[1], device=step_map.device)
+    row, column = place // columns, place % columns
+    apart = ((row[:, None] - row).abs() + (column[:, None] - column).abs()).double()
+    sums = torch.zeros(2, len(step_map), dtype=torch.float64, device=step_map.device)
+    counts = torch.zeros_like(sums)
+    previous = torch.zeros_like(trace.init.known)
+    for index, step in enumerate(trace.steps):
+        for kind, others in enumerate((trace.state(index).known, previous)):
+            nearest = apart.masked_fill(~others[:, None, :], math.inf).amin(2)
+            counted = step.written & nearest.isfinite()
+            sums[kind] += nearest.where(counted, 0.0).sum(1)
+            counts[kind] += counted.sum(1)
+        previous = step.written.where(step.written.any(1, keepdim=True), previous)
+    known, last = sums / counts
+    return known, last
+
+
+def _mean(values: Float[Tensor, "..."], form: str) -> str:
+    mean = float(values.nanmean())
+    return "undefined" if math.isnan(mean) else format(mean, form)
