@@ -18,7 +18,7 @@ from pgm_lite.lab.error_split import (
 )
 from pgm_lite.lab.policies import DEFAULT, Policy, listing, policy
 from pgm_lite.lab.policy_law import PartialStates, PolicyLaw, policy_law
-from pgm_lite.lab.simulation import Counted, follow, simulate
+from pgm_lite.lab.simulation import Counted, simulate
 from pgm_lite.lab.table import SAMPLES, Finding, compare
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "asked_of",
     "cliff",
     "compare",
-    "follow",
     "listing",
     "model_error",
     "policy",

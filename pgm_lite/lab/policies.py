@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
+from pgm_lite import policies
 from pgm_lite.core import Canvas, Conditional
 from pgm_lite.draw import entropy_of
 from pgm_lite.orders import (
@@ -29,7 +30,7 @@ from pgm_lite.orders import (
     random_order,
 )
 from pgm_lite.run import Run
-from pgm_lite.samplers import ancestral, unmask
+from pgm_lite.samplers import ancestral, unmask, unmask_adaptive
 
 Score = Callable[[Bool[Tensor, "r n"], Float[Tensor, "r n v"]], Float[Tensor, "r n"]]
 """Known positions and laws (nats) -> a number a position, the highest first; ties at random."""
@@ -50,15 +51,15 @@ class Policy:
     """A rule with a name; ``sighted`` ones ask about every unknown position, blind ones about few.
 
     ``ranks_samples`` draws tokens everywhere first and scores them by their probability instead.
-    ``sampler`` is the library's sampler that follows the same rule, where there is one.
+    ``sampler`` is the library's sampler that follows the same rule.
     """
 
     name: str
     score: Score
     count: Count
+    sampler: Sampler
     sighted: bool = False
     ranks_samples: bool = False
-    sampler: Sampler | None = None
 
 
 FAMILIES = {
@@ -127,7 +128,7 @@ def listing() -> list[str]:
 
 def blind(name: str, order: Order, k: int, score: Score) -> Policy:
     """``k`` positions a step in an order that looks at nothing; the last step writes the rest."""
-    return Policy(name, score, _always(k), sampler=_unmask(order, k, "choose-then-sample"))
+    return Policy(name, score, _always(k), _unmask(order, k, "choose-then-sample"))
 
 
 def sighted(name: str, order: SightedOrder, k: int, *, ranks_samples: bool = False) -> Policy:
@@ -137,9 +138,9 @@ def sighted(name: str, order: SightedOrder, k: int, *, ranks_samples: bool = Fal
         name,
         lambda known, laws: order.score(laws),
         _always(k),
+        _unmask(order, k, fill),
         sighted=True,
         ranks_samples=ranks_samples,
-        sampler=_unmask(order, k, fill),
     )
 
 
@@ -147,7 +148,8 @@ def entropy_bounded(gamma: float) -> Policy:
     """Least entropy first, as many as keep the sum of entropies less the largest within ``gamma``.
 
     EB-Sampler (arXiv 2505.24857) with entropy as its error proxy: that sum bounds the total
-    correlation of what is written together. Nats; 0 writes one position and all certain ones.
+    correlation of what is written together. Nats; 0 writes one position and all certain ones. The
+    entropy is that of the model's own law: a walk through a temperature is not what is sampled.
     """
 
     def count(
@@ -157,7 +159,8 @@ def entropy_bounded(gamma: float) -> Policy:
         before = pad((-falling).cumsum(1)[:, :-1], (1, 0))
         return _certainly((before <= gamma + ROUNDING).sum(1), falling, unknown)
 
-    return Policy(f"eb:{gamma:g}", _less_entropy, count, sighted=True)
+    run = _adaptive(policies.entropy_bounded(gamma))
+    return Policy(f"eb:{gamma:g}", _less_entropy, count, run, sighted=True)
 
 
 def threshold(tau: float) -> Policy:
@@ -171,7 +174,8 @@ def threshold(tau: float) -> Policy:
     ) -> Float[Tensor, "r m"]:
         return _certainly((falling.exp() >= tau - ROUNDING).sum(1), falling, unknown)
 
-    return Policy(f"threshold:{tau:g}", _most_probable, count, sighted=True)
+    run = _adaptive(policies.threshold(tau))
+    return Policy(f"threshold:{tau:g}", _most_probable, count, run, sighted=True)
 
 
 def factor(f: float) -> Policy:
@@ -188,7 +192,8 @@ def factor(f: float) -> Policy:
         most = (passing & falling.isfinite()).long() * places
         return _certainly(most.amax(1), falling, unknown)
 
-    return Policy(f"factor:{f:g}", _most_probable, count, sighted=True)
+    run = _adaptive(policies.factor(f))
+    return Policy(f"factor:{f:g}", _most_probable, count, run, sighted=True)
 
 
 def by_chance(steps: int) -> Policy:
@@ -207,7 +212,7 @@ def by_chance(steps: int) -> Policy:
     def run(model: Conditional, canvas: Canvas, rng: torch.Generator) -> Run:
         return ancestral(model, canvas, steps=steps, rng=rng)
 
-    return Policy(f"ancestral:{steps}", _all_alike, count, sampler=run)
+    return Policy(f"ancestral:{steps}", _all_alike, count, run)
 
 
 def _unmask(order: Order, k: int, fill: str) -> Sampler:
@@ -216,6 +221,13 @@ def _unmask(order: Order, k: int, fill: str) -> Sampler:
         full, rest = divmod(unknown, k)
         schedule = (*repeat(k, full), *([rest] if rest else []))
         return unmask(model, canvas, schedule=schedule, order=order, rng=rng, fill=fill)
+
+    return run
+
+
+def _adaptive(rule: policies.Policy) -> Sampler:
+    def run(model: Conditional, canvas: Canvas, rng: torch.Generator) -> Run:
+        return unmask_adaptive(model, canvas, policy=rule, rng=rng)
 
     return run
 

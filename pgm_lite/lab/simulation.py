@@ -1,19 +1,14 @@
 """What a policy generates, by counting samples: for laws that are too large to walk exactly."""
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from pgm_lite.core import Canvas, Conditional, Cost, Step, listed, positions_mask
-from pgm_lite.draw import categorical
+from pgm_lite.core import Canvas, Cost
 from pgm_lite.lab.policies import Policy
 from pgm_lite.lab.rows import unique_rows
 from pgm_lite.oracle import Support
-from pgm_lite.run import Run
-from pgm_lite.samplers.fill import ask, draw_at, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +34,12 @@ class Counted:
 
 
 def simulate(policy: Policy, law: Support, *, samples: int, rng: torch.Generator) -> Counted:
-    """Sample with the library's sampler, or else by the rule, and count how often each came out."""
+    """Sample with the library's sampler of this rule, and count how often each sequence came out."""
     if samples < 2:
         raise ValueError(f"a simulation needs at least 2 samples; got {samples}")
     canvas = Canvas.blank(samples, law.seq_len)
-    sampler = policy.sampler
     cost, asked, last = Cost.zero(samples), torch.zeros(samples, dtype=torch.long), canvas
-    for step in sampler(law, canvas, rng) if sampler else follow(policy, law, canvas, rng=rng):
+    for step in policy.sampler(law, canvas, rng):
         cost, last = cost + step.cost, step.canvas
         asked = asked + step.queried.sum(1)
     found, which = unique_rows(last.tokens)
@@ -67,53 +61,3 @@ def simulate(policy: Policy, law: Support, *, samples: int, rng: torch.Generator
         calls_error=float(cost.calls.std()) / math.sqrt(samples),
         asked=float(asked.double().mean()),
     )
-
-
-def follow(policy: Policy, model: Conditional, canvas: Canvas, *, rng: torch.Generator) -> Run:
-    """Any policy that chooses before it draws, run by its own rule: score, count, choose, draw."""
-    if policy.ranks_samples:
-        raise ValueError(f"{policy.name} draws before it chooses; run it with unmask")
-    steps = _follow(policy, model, canvas, rng)
-    return Run(steps, canvas=canvas, model=model, sampler="lab", knobs={"policy": policy.name})
-
-
-def _follow(
-    policy: Policy, model: Conditional, canvas: Canvas, rng: torch.Generator
-) -> Generator[Step]:
-    index = 0
-    while canvas.unknown.any():
-        everywhere = torch.arange(canvas.seq_len).expand(canvas.batch, -1)
-        answers = ask(model, canvas, everywhere)
-        score = policy.score(canvas.known, answers.own).masked_fill(canvas.known, -torch.inf)
-        falling = score.sort(dim=1, descending=True).values
-        counts = policy.count(index, falling, canvas.unknown.sum(1))
-        written = _best(score, categorical(counts.log(), rng=rng), rng)
-        asked = listed(canvas.unknown & (counts[:, :1] < 1) if policy.sighted else written)
-        where = listed(written)
-        laws = answers.laws.gather(1, _wide(where, answers.laws))
-        draws = draw_at(where, laws, rng=rng)
-        index += 1
-        step = write(
-            canvas,
-            draws,
-            asked=asked,
-            laws=answers.laws.gather(1, _wide(asked, answers.laws)),
-            cost=model.cost(canvas, asked),
-            when=f"step {index}",
-        )
-        canvas = step.canvas
-        yield step
-
-
-def _best(score: Tensor, count: Tensor, rng: torch.Generator) -> Tensor:
-    """The ``count`` highest scores of each row as booleans; ties at random."""
-    chance = torch.rand(score.shape, generator=rng, device=rng.device, dtype=torch.float64)
-    shuffled = chance.argsort(1)
-    best = score.gather(1, shuffled).argsort(dim=1, descending=True, stable=True)
-    order = shuffled.gather(1, best)
-    beyond = torch.arange(score.shape[1]) >= count[:, None]
-    return positions_mask(order.masked_fill(beyond, -1), score.shape[1])
-
-
-def _wide(where: Tensor, laws: Tensor) -> Tensor:
-    return where.clamp(min=0)[..., None].expand(-1, -1, laws.shape[-1])

@@ -15,7 +15,6 @@ from pgm_lite.lab import (
     PartialStates,
     along_truth,
     compare,
-    follow,
     policy,
     policy_law,
     simulate,
@@ -35,6 +34,24 @@ LINE = Shape(vocab_size=V, rows=1, columns=N, width=8, heads=2, depth=2)
 
 def walked(name: str, law: object = LAW, n: int = N, v: int = V) -> torch.Tensor:
     return policy_law(policy(name, rows=1, columns=n), PartialStates(law, n, v)).probabilities
+
+
+ADAPTIVE = ("eb:0", "eb:0.5", "eb:1", "threshold:0.5", "threshold:0.7", "factor:1", "factor:2")
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("model", ["oracle", "network"])
+def test_a_walked_adaptive_policy_has_the_law_of_the_sampler(name: str, model: str) -> None:
+    """Not through a temperature: there EB budgets the law drawn from, and the walk the model's own."""
+    asked = {"oracle": LAW, "network": stirred(MDLM, LINE)}[model]
+    chosen = policy(name, rows=1, columns=N)
+
+    def run() -> Iterator[Step]:
+        return chosen.sampler(asked, Canvas.blank(1, N), rng(0))
+
+    assert distance(walked(name, asked), exact_law(run, N, V)) < (
+        1e-6 if model == "network" else ROUNDING
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,19 +146,17 @@ def test_counts_agree_with_the_walk_within_their_stated_error(name: str) -> None
     assert found.validity == 1
 
 
-def test_following_a_rule_draws_what_the_sampler_draws() -> None:
-    """The rule of a policy, run, against its walk: counts differ by chance only."""
+def test_samples_of_a_policy_follow_its_walk() -> None:
+    """Also by chance and in batches: frequencies differ from the walk by noise only."""
     law = laws.dirichlet(3, 3, seed=2)
     for name in ("threshold:0.5", "confidence:2", "ancestral:2"):
-        run = follow(policy(name, rows=1, columns=3), law, Canvas.blank(40_000, 3), rng=rng(1))
+        run = policy(name, rows=1, columns=3).sampler(law, Canvas.blank(40_000, 3), rng(1))
         tokens = list(run)[-1].canvas.tokens
         places = (tokens * torch.tensor([9, 3, 1])).sum(1)
         found = torch.bincount(places, minlength=27) / 40_000
         # The noise is 0.4 sqrt(27 / 40,000) = 0.010 on average; 0.02 is exceeded with a chance
         # below exp(-2 * 0.01^2 * 40,000) = 0.0003.
         assert distance(found, walked(name, law, 3, 3)) < 0.02
-    with pytest.raises(ValueError, match="draws before it chooses"):
-        follow(policy("sample-then-rank:1", rows=1, columns=3), law, Canvas.blank(1, 3), rng=rng(0))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
