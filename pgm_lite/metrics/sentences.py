@@ -11,7 +11,7 @@ from torch import Tensor
 from pgm_lite.datasets.dataset import Dataset
 from pgm_lite.metrics.entropy import symbol_entropy
 from pgm_lite.metrics.report import Report
-from pgm_lite.metrics.text import ngram_of, ratio, vocabulary
+from pgm_lite.metrics.text import ngram_of, ratio, vocabulary, word_figures
 
 ENDS = ('."', ".")
 """What a sentence ends with."""
@@ -23,16 +23,9 @@ def judge_sentences(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
     A row ends at its first ``NOBODY``. A sentence is whole, so all of its words are looked at. The
     7-gram has read the training sentences one after another.
     """
-    texts, known = [dataset.decode(row) for row in samples], vocabulary(dataset)
-    words = [re.findall("[a-z]+", text) for text in texts]
-    flat = [word for row in words for word in row]
-    triples = [run for row in words for run in zip(row, row[1:], row[2:], strict=False)]
-    new = {word for word in flat if word not in known}
-    figures = {
-        "spelling": ratio(sum(word in known for word in flat), len(flat)),
-        "new_words": ratio(len(new), len(set(flat))),
-        "distinct_3": ratio(len(set(triples)), len(triples)),
-    }
+    words = [re.findall("[a-z]+", dataset.decode(row)) for row in samples]
+    spelling, new_words, distinct_3 = word_figures(words, vocabulary(dataset))
+    figures = {"spelling": spelling, "new_words": new_words, "distinct_3": distinct_3}
     matched, real = matching(dataset, samples), _real(dataset)
     for name, value in matched.items():
         figures |= {name: value, f"{name}_real": real[name]}

@@ -32,21 +32,30 @@ def judge_text(dataset: Dataset, samples: Int[Tensor, "b n"]) -> Report:
     """
     texts = [dataset.decode(row) for row in samples]
     words = [whole_words(text) for text in texts]
-    known = vocabulary(dataset)
-    flat = [word for row in words for word in row]
-    triples = [run for row in words for run in zip(row, row[1:], row[2:], strict=False)]
-    new = {word for word in flat if word not in known}
+    spelling, new_words, distinct_3 = word_figures(words, vocabulary(dataset))
     figures = {
-        "spelling": ratio(sum(word in known for word in flat), len(flat)),
-        "new_words": ratio(len(new), len(set(flat))),
+        "spelling": spelling,
+        "new_words": new_words,
         "ngram_bits": ngram_of(dataset).bits(samples),
         "ngram_bits_real": _real(dataset)[0],
         "entropy": symbol_entropy(samples, dataset.vocab_size),
         "entropy_real": _real(dataset)[1],
-        "distinct_3": ratio(len(set(triples)), len(triples)),
+        "distinct_3": distinct_3,
         "copied": copied_share(dataset, samples),
     }
     return Report(len(samples), figures)
+
+
+def word_figures(words: list[list[str]], known: frozenset[str]) -> tuple[float, float, float]:
+    """Shares: known words, different words that are new, runs of three words that differ."""
+    flat = [word for row in words for word in row]
+    triples = [run for row in words for run in zip(row, row[1:], row[2:], strict=False)]
+    new = {word for word in flat if word not in known}
+    return (
+        ratio(sum(word in known for word in flat), len(flat)),
+        ratio(len(new), len(set(flat))),
+        ratio(len(set(triples)), len(triples)),
+    )
 
 
 def whole_words(text: str) -> list[str]:
