@@ -59,6 +59,8 @@ class Card(BaseModel):
     labels: tuple[int, ...]
     digits: int = 1
     causal: int = 0
+    rotary: tuple[float, float] | None = None
+    sharpness: float = 1.0
     parameters: int
     objective: str
     data_sha256: str
@@ -87,6 +89,8 @@ class Card(BaseModel):
             self.labels,
             self.digits,
             self.causal,
+            self.rotary,
+            self.sharpness,
         )
 
 

@@ -5,7 +5,7 @@ steps halve (arXiv 2410.21035, section 3). Every round keeps its own resumable s
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -103,7 +103,7 @@ def distill(
         objective=f"sdtt {divergence}",
         steps=total,
         batch=recipe.batch,
-        settings={key: float(value) for key, value in (asdict(recipe) | plan).items()},
+        settings=recipe.settings | {key: float(value) for key, value in plan.items()},
         seed=seed,
         seconds=seconds,
         earlier=earlier,

@@ -50,6 +50,8 @@ def shape_for(dataset: Dataset, recipe: Recipe, family: str = "mdlm") -> Shape:
         labels=tuple(len(attribute.values) for attribute in dataset.attributes),
         digits=recipe.digits if family == "prime" else 1,
         causal=recipe.causal if family == "self_spec" else 0,
+        rotary=recipe.rotary,
+        sharpness=recipe.sharpness,
     )
 
 
@@ -98,7 +100,7 @@ def make(
         objective=objective.name,
         steps=recipe.steps,
         batch=recipe.batch,
-        settings={key: float(value) for key, value in asdict(recipe).items()},
+        settings=recipe.settings,
         seed=seed,
         seconds=done.seconds if done else 0.0,
         earlier=earlier,

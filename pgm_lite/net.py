@@ -11,6 +11,7 @@ identity.
 Axis letters: b batch, n positions, q queries, k keys, d width, h heads, e head width, a attributes.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,6 +33,11 @@ class Shape:
     values each attribute of a class label has; empty for models without labels. ``digits`` is how
     many spell a token (Prime; 1 elsewhere), ``causal`` how many of the blocks judge drafts
     (self-speculation; 0 elsewhere).
+
+    ``rotary`` is by how many radians a position the fastest pair of a head's channels turns, and
+    what the slowest comes near; left out, 1 and 1/10000 along a line, 1 and 1/100 along a grid's
+    axis. ``sharpness`` multiplies the scores of attention, which normalised queries and keys alone
+    keep below the square root of a head's channels.
     """
 
     vocab_size: int
@@ -43,6 +49,8 @@ class Shape:
     labels: tuple[int, ...] = ()
     digits: int = 1
     causal: int = 0
+    rotary: tuple[float, float] | None = None
+    sharpness: float = 1.0
 
     def __post_init__(self) -> None:
         step = 4 if self.rows > 1 else 2
@@ -64,6 +72,21 @@ class Shape:
             raise ValueError(
                 f"{self.causal} of {self.depth} blocks cannot be causal: at least one has to draft"
             )
+        if self.sharpness <= 0 or not 0 < self.slowest <= self.fastest <= math.pi:
+            raise ValueError(
+                "attention needs a sharpness above 0 and rotary turns of 0 < slowest <= fastest <= "
+                f"pi radians a position; got {self.sharpness} and {self.rotary}"
+            )
+
+    @property
+    def fastest(self) -> float:
+        """Radians a position by which the fastest pair of channels turns."""
+        return self.rotary[0] if self.rotary else 1.0
+
+    @property
+    def slowest(self) -> float:
+        """Radians a position that the slowest pair of channels comes near."""
+        return self.rotary[1] if self.rotary else 1e-4 if self.rows == 1 else 1e-2
 
     @property
     def seq_len(self) -> int:
@@ -74,17 +97,16 @@ class Shape:
 def turns(shape: Shape) -> Float[Tensor, "n1 2 half"]:
     """Cosine and sine of each channel pair's angle at each position; the last row is for registers.
 
-    Rotary wavelengths run up to 10000 positions along a line and up to 100 along a grid's axis.
-    Registers do not turn.
+    The angles a position fall geometrically from ``shape.fastest`` towards ``shape.slowest``, along
+    each axis of a grid. Registers do not turn.
     """
+    axes = 2 if shape.rows > 1 else 1
     pairs = shape.width // shape.heads // 2
+    falling = torch.arange(pairs // axes) / (pairs // axes)
+    speed = shape.fastest * (shape.slowest / shape.fastest) ** falling
     place = torch.arange(shape.seq_len)
-    if shape.rows == 1:
-        angle = place[:, None] * 10000.0 ** (-torch.arange(pairs) / pairs)
-    else:
-        speed = 100.0 ** (-torch.arange(pairs // 2) / (pairs // 2))
-        row, column = place // shape.columns, place % shape.columns
-        angle = torch.cat([row[:, None] * speed, column[:, None] * speed], dim=1)
+    along = (place,) if axes == 1 else (place // shape.columns, place % shape.columns)
+    angle = torch.cat([each[:, None] * speed for each in along], dim=1)
     angle = torch.cat([angle, torch.zeros(1, pairs)])
     return torch.stack([angle.cos(), angle.sin()], dim=1)
 
@@ -153,9 +175,10 @@ class Block(nn.Module):
     without, it only asks: keys and values come from outside, and its queries never see each other.
     """
 
-    def __init__(self, width: int, heads: int, *, own_keys: bool) -> None:
+    def __init__(self, shape: Shape, *, own_keys: bool) -> None:
         super().__init__()
-        self.heads = heads
+        width = shape.width
+        self.heads, self.sharpness = shape.heads, shape.sharpness
         self.before_attention = nn.LayerNorm(width, bias=False)
         self.query = nn.Linear(width, width, bias=False)
         self.key_value = nn.Linear(width, 2 * width, bias=False) if own_keys else None
@@ -178,7 +201,7 @@ class Block(nn.Module):
         """
         normed = self.before_attention(x)
         place = turning if query_turning is None else query_turning
-        query = rotate(unit(split(self.query(normed), self.heads)), place)
+        query = queries(self.query(normed), self.heads, self.sharpness, place)
         seen = outside
         if self.key_value is not None:
             key, value = keys_values(self.key_value(normed), self.heads, turning)
@@ -273,6 +296,16 @@ def merge(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:
 def unit(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b h n e"]:
     """Each head's vector normalised (QK-norm, as layer norm without weights: arXiv 2302.05442)."""
     return F.layer_norm(x, (x.shape[-1],))
+
+
+def queries(
+    projected: Float[Tensor, "b q d"],
+    heads: int,
+    sharpness: float,
+    turning: Float[Tensor, "... q 2 half"],
+) -> Float[Tensor, "b h q e"]:
+    """Queries, normalised, turned and as long as scores are to be sharp."""
+    return rotate(unit(split(projected, heads)) * sharpness, turning)
 
 
 def keys_values(

@@ -1,6 +1,6 @@
 """How a checkpoint is trained: the sizes of its network and the schedule of its optimiser."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,8 @@ class Recipe:
     Matrices inside the blocks are trained by Muon, all else by AdamW; both learning rates rise
     linearly for ``warmup`` steps and then fall along a cosine to ``last_rate`` of their peak.
     ``digits`` is how many spell a token of Prime, ``causal`` how many blocks of a self-speculative
-    model judge drafts; other families take no notice of them.
+    model judge drafts; other families take no notice of them. ``rotary`` and ``sharpness`` are the
+    network's (``net.Shape``).
     """
 
     width: int
@@ -26,6 +27,8 @@ class Recipe:
     clip: float = 1.0
     digits: int = 2
     causal: int = 1
+    rotary: tuple[float, float] | None = None
+    sharpness: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.warmup < 0:
@@ -39,12 +42,19 @@ class Recipe:
                 f"{self.vector_rate} for the rest"
             )
 
+    @property
+    def settings(self) -> dict[str, float]:
+        """What a card says of the recipe; ``rotary`` stands there among the sizes."""
+        return {key: float(value) for key, value in asdict(self).items() if key != "rotary"}
+
 
 PRESETS: dict[str, dict[str, Recipe]] = {
     "tiny": {
         "shidoku": Recipe(width=96, heads=3, depth=4, steps=7000, batch=128),
         "faces": Recipe(width=144, heads=2, depth=6, steps=1800, batch=16),
-        "austen": Recipe(width=144, heads=2, depth=6, steps=5000, batch=16),
+        "austen": Recipe(
+            width=144, heads=4, depth=6, steps=5600, batch=32, rotary=(3.14, 0.1), sharpness=2.0
+        ),
         "sentences": Recipe(width=128, heads=2, depth=4, steps=1500, batch=32),
     },
     "mini": {

@@ -41,9 +41,7 @@ class AR(nn.Module):
         super().__init__()
         self.shape = shape
         self.embedding = Embedding(shape)
-        self.blocks = nn.ModuleList(
-            Block(shape.width, shape.heads, own_keys=True) for _ in range(shape.depth)
-        )
+        self.blocks = nn.ModuleList(Block(shape, own_keys=True) for _ in range(shape.depth))
         self.last_norm = nn.LayerNorm(shape.width, bias=False)
         self.head = nn.Linear(shape.width, shape.vocab_size)
         nn.init.zeros_(self.head.weight)

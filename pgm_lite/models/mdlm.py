@@ -29,8 +29,7 @@ class MDLM(nn.Module):
         self.shape = shape
         self.embedding = Embedding(shape)
         self.blocks = nn.ModuleList(
-            Block(shape.width, shape.heads, own_keys=True)
-            for _ in range(shape.depth - shape.causal)
+            Block(shape, own_keys=True) for _ in range(shape.depth - shape.causal)
         )
         self.last_norm = nn.LayerNorm(shape.width, bias=False)
         self.head = nn.Linear(shape.width, shape.vocab_size)

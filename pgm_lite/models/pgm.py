@@ -25,10 +25,8 @@ from pgm_lite.net import (
     forbid,
     keys_values,
     merge,
-    rotate,
-    split,
+    queries,
     turns,
-    unit,
 )
 
 
@@ -50,7 +48,7 @@ class PGM(nn.Module):
             raise ValueError(f"a PGM needs a depth of at least 2 (1 + 1); got {shape.depth}")
         self.embedding = Embedding(shape)
         self.encoder = nn.ModuleList(
-            Block(shape.width, shape.heads, own_keys=True) for _ in range(shape.depth - decoders)
+            Block(shape, own_keys=True) for _ in range(shape.depth - decoders)
         )
         self.encoded_norm = nn.LayerNorm(shape.width, bias=False)
         self.key_values = nn.ModuleList(
@@ -63,9 +61,7 @@ class PGM(nn.Module):
         self.query_norm = nn.LayerNorm(shape.width, bias=False)
         self.swap_query = nn.Linear(shape.width, shape.width)
         self.swap_out = nn.Linear(shape.width, shape.width)
-        self.decoder = nn.ModuleList(
-            Block(shape.width, shape.heads, own_keys=False) for _ in range(decoders)
-        )
+        self.decoder = nn.ModuleList(Block(shape, own_keys=False) for _ in range(decoders))
         self.last_norm = nn.LayerNorm(shape.width, bias=False)
         self.head = nn.Linear(shape.width, shape.vocab_size)
         nn.init.zeros_(self.head.weight)
@@ -137,8 +133,9 @@ class PGM(nn.Module):
         """Logits at ``where``; a query sees the encoded tokens ``bias`` allows and no other query."""
         turning = self.get_buffer("turns")[where][:, None]
         asked = self.embedding.add_label(self.query_vector + self.query_position(where), label)
-        query = split(self.swap_query(self.query_norm(asked)), self.shape.heads)
-        x = self.swap_out(merge(attend(rotate(unit(query), turning), *encoded[0], bias)))
+        asking = self.swap_query(self.query_norm(asked))
+        query = queries(asking, self.shape.heads, self.shape.sharpness, turning)
+        x = self.swap_out(merge(attend(query, *encoded[0], bias)))
         for block, seen in zip(self.decoder, encoded[1:], strict=True):
             x, _ = block(x, turning, seen, bias)
         return self.head(self.last_norm(x))

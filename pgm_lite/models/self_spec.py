@@ -43,9 +43,7 @@ class SelfSpec(MDLM):
         width = shape.width
         self.from_here = nn.Linear(width, width, bias=False)
         self.from_next = nn.Linear(width, width, bias=False)
-        self.judges = nn.ModuleList(
-            Block(width, shape.heads, own_keys=True) for _ in range(shape.causal)
-        )
+        self.judges = nn.ModuleList(Block(shape, own_keys=True) for _ in range(shape.causal))
         self.judged_norm = nn.LayerNorm(width, bias=False)
         self.judgement = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.judgement.weight)
