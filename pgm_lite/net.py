@@ -125,16 +125,18 @@ def attend(
     key: Float[Tensor, "b h k e"],
     value: Float[Tensor, "b h k e"],
     bias: Float[Tensor, "b 1 q k"] | None = None,
+    sharpness: float = 1.0,
 ) -> Float[Tensor, "b h q e"]:
-    """Softmax attention; ``bias`` is added to the scores, minus infinity where looking is forbidden.
+    """Softmax attention to ``sharpness`` times the scores, plus ``bias``: -inf where not to look.
 
     PyTorch's fused kernel, except when training on a CPU: there two plain matrix products run in
     bfloat16 at four times the fused kernel's speed (LOG.md), and memory is no concern.
     """
     if query.device.type == "cpu" and torch.is_grad_enabled():
-        return attend_plainly(query, key, value, bias)
+        return attend_plainly(query, key, value, bias, sharpness)
     bias = None if bias is None else bias.to(query.dtype)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    scale = sharpness * query.shape[-1] ** -0.5
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
 
 
 def attend_plainly(
@@ -142,9 +144,10 @@ def attend_plainly(
     key: Float[Tensor, "b h k e"],
     value: Float[Tensor, "b h k e"],
     bias: Float[Tensor, "b 1 q k"] | None = None,
+    sharpness: float = 1.0,
 ) -> Float[Tensor, "b h q e"]:
-    """The definition: softmax(query key' / sqrt(e) + bias) value."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    """The definition: softmax(sharpness query key' / sqrt(e) + bias) value."""
+    scores = (query * (sharpness * query.shape[-1] ** -0.5)) @ key.transpose(-1, -2)
     if bias is not None:
         scores = scores + bias
     return scores.softmax(dim=-1).to(value.dtype) @ value
@@ -201,7 +204,7 @@ class Block(nn.Module):
         """
         normed = self.before_attention(x)
         place = turning if query_turning is None else query_turning
-        query = queries(self.query(normed), self.heads, self.sharpness, place)
+        query = rotate(unit(split(self.query(normed), self.heads)), place)
         seen = outside
         if self.key_value is not None:
             key, value = keys_values(self.key_value(normed), self.heads, turning)
@@ -210,7 +213,7 @@ class Block(nn.Module):
             seen = (key, value)
         if seen is None:
             raise ValueError("a block without keys of its own needs keys and values from outside")
-        x = x + self.out(merge(attend(query, *seen, bias)))
+        x = x + self.out(merge(attend(query, *seen, bias, self.sharpness)))
         return x + self.feed(self.before_feed(x)), seen
 
 
@@ -296,16 +299,6 @@ def merge(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b n d"]:
 def unit(x: Float[Tensor, "b h n e"]) -> Float[Tensor, "b h n e"]:
     """Each head's vector normalised (QK-norm, as layer norm without weights: arXiv 2302.05442)."""
     return F.layer_norm(x, (x.shape[-1],))
-
-
-def queries(
-    projected: Float[Tensor, "b q d"],
-    heads: int,
-    sharpness: float,
-    turning: Float[Tensor, "... q 2 half"],
-) -> Float[Tensor, "b h q e"]:
-    """Queries, normalised, turned and as long as scores are to be sharp."""
-    return rotate(unit(split(projected, heads)) * sharpness, turning)
 
 
 def keys_values(

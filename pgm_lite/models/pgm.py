@@ -25,8 +25,10 @@ from pgm_lite.net import (
     forbid,
     keys_values,
     merge,
-    queries,
+    rotate,
+    split,
     turns,
+    unit,
 )
 
 
@@ -134,8 +136,8 @@ class PGM(nn.Module):
         turning = self.get_buffer("turns")[where][:, None]
         asked = self.embedding.add_label(self.query_vector + self.query_position(where), label)
         asking = self.swap_query(self.query_norm(asked))
-        query = queries(asking, self.shape.heads, self.shape.sharpness, turning)
-        x = self.swap_out(merge(attend(query, *encoded[0], bias)))
+        query = rotate(unit(split(asking, self.shape.heads)), turning)
+        x = self.swap_out(merge(attend(query, *encoded[0], bias, self.shape.sharpness)))
         for block, seen in zip(self.decoder, encoded[1:], strict=True):
             x, _ = block(x, turning, seen, bias)
         return self.head(self.last_norm(x))

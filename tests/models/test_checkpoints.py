@@ -1,6 +1,7 @@
 """Checkpoints: what is written is read, and what is foreign or damaged is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from pgm_lite.checkpoints import Card, Figure, read_checkpoint, save_card, save_
 from pgm_lite.core import Canvas
 from pgm_lite.models import PGM
 
+SHARP = replace(LINE, rotary=(2.0, 0.5), sharpness=1.5)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    network = stirred(PGM, LINE)
+    network = stirred(PGM, SHARP)
     digest = save_weights(network, tmp_path / "toy/pgm.safetensors")
     save_card(
         Card(
@@ -40,6 +43,8 @@ def folder(tmp_path: Path) -> Path:
             hardware="none",
             commit="",
             recipe={},
+            rotary=(2.0, 0.5),
+            sharpness=1.5,
             figures={"bound": Figure(value=1.0, samples=3, unit="nats per position")},
         ),
         tmp_path / "toy/pgm.json",
@@ -49,7 +54,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_round_trip_within_half_precision(folder: Path) -> None:
     network, card = read_checkpoint(folder, "toy/pgm")
-    original = stirred(PGM, LINE)
+    original = stirred(PGM, SHARP)
+    assert network.shape == SHARP
     for name, value in original.state_dict().items():
         assert torch.equal(network.state_dict()[name], value.half().float())
     canvas = Canvas(tokens_of(LINE, 1), torch.arange(12)[None] < 6)

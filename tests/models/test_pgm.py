@@ -6,7 +6,7 @@ from networks import GRID, LINE, stirred, tokens_of
 
 from pgm_lite.core import NOBODY, Canvas, listed
 from pgm_lite.models import PGM
-from pgm_lite.net import Shape, attend_plainly
+from pgm_lite.net import Shape
 
 
 def random_groups(shape: Shape, batch: int) -> torch.Tensor:
@@ -107,15 +107,3 @@ def test_an_untrained_encoder_is_the_identity_and_predicts_uniformly() -> None:
         out, _ = block(x, model.get_buffer("turns")[:7])
         assert torch.equal(out, x)
     assert torch.count_nonzero(model(tokens_of(LINE, 2), random_groups(LINE, 2))) == 0
-
-
-def test_the_fast_attention_agrees_with_its_definition() -> None:
-    rng = torch.Generator().manual_seed(5)
-    query, key, value = (torch.randn(2, 3, 7, 8, generator=rng) for _ in range(3))
-    bias = torch.zeros(2, 1, 7, 7).masked_fill(torch.eye(7, dtype=torch.bool), -torch.inf)
-    with torch.no_grad():
-        from pgm_lite.net import attend
-
-        torch.testing.assert_close(
-            attend(query, key, value, bias), attend_plainly(query, key, value, bias)
-        )
