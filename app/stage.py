@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import asking
 from app.parts import COPY, FETCH, SHOW_ADDRESS
 from app.wish import Tab
 from pgm_lite import viz
@@ -45,13 +46,14 @@ class Stage:
 
 def show(traces: list[str], clock: str, query: str) -> Updates:
     """The values of ``Stage.outputs`` for these traces."""
+    asking.remember(traces)
     return [viz.payload_json(traces, clock), traces, clock, query]
 
 
 def draw(tab: Tab) -> Stage:
     """The player with everything around it."""
     stage = Stage(
-        player=player(elem_id=f"{tab}-player"),
+        player=player(elem_id=f"{tab}-player", answer=asking.answer),
         traces=gr.State(time_to_live=3600),
         clock=gr.State("steps"),
         address=gr.Textbox(visible="hidden", elem_id=f"address-{tab}"),

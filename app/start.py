@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import asking
 from app.parts import plain_text, play_button
 from app.shipped import EXAMPLES, named, payload
 from pgm_lite.viz.gradio_player import player
@@ -27,7 +28,7 @@ def draw() -> None:
                 container=False,
                 elem_classes=["segments", "examples"],
             )
-    shown = player(payload(first), elem_id="start-player")
+    shown = player(payload(first), elem_id="start-player", answer=asking.answer)
     choice.input(
         show,
         choice,

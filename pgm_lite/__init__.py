@@ -2,6 +2,7 @@
 
 from pgm_lite import datasets, lab, laws
 from pgm_lite.analytics import analyse
+from pgm_lite.candidates import candidates
 from pgm_lite.catalog import load, watch
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Layout, NextToken, Step
 from pgm_lite.digits import Digits
@@ -76,6 +77,7 @@ __all__ = [
     "ancestral",
     "autoregress",
     "blocks",
+    "candidates",
     "confidence",
     "constant_window",
     "cosine",

@@ -37,6 +37,7 @@ __all__ = [
     "complaints",
     "dataset",
     "load",
+    "model_of",
     "relevant",
     "samplers_for",
     "watch",
@@ -142,6 +143,27 @@ def watch(
         seed=seed,
         label=", ".join(f"{key}: {value}" for key, value in (label or {}).items()) or None,
     )
+
+
+def model_of(trace: Trace) -> Conditional | NextToken | Inserting:
+    """The shipped model that a trace was made with, labelled, guided and reshaped as it was then."""
+    made_by, knobs = trace.header.model, trace.header.knobs
+    if made_by.name not in checkpoint_names():
+        raise ValueError(
+            f"this trace was made with {made_by.name!r} ({made_by.family}), which is not one of the "
+            "checkpoints here; hand over the model itself"
+        )
+    model, its_card = load_with_card(made_by.name)
+    if made_by.checkpoint != its_card.weights_sha256:
+        raise ValueError(
+            f"this trace was made with other weights of {made_by.name} than those here "
+            f"({(made_by.checkpoint or 'unknown')[:12]} against {its_card.weights_sha256[:12]}); "
+            "hand over the model itself, or record the trace anew"
+        )
+    label = dict(each.split(": ", 1) for each in (trace.header.label or "").split(", ") if each)
+    guidance, ramp = float(knobs.get("guidance") or 0), str(knobs.get("ramp") or "constant")
+    asked = steered(model, dataset(its_card.dataset), label, guidance, ramp)
+    return reshaped(asked, {name: each for name, each in knobs.items() if each is not None})
 
 
 def complaints(

@@ -53,7 +53,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "shidoku": Recipe(width=96, heads=3, depth=4, steps=7000, batch=128),
         "faces": Recipe(width=144, heads=2, depth=6, steps=1800, batch=16),
         "austen": Recipe(
-            width=144, heads=4, depth=6, steps=5600, batch=32, rotary=(3.14, 0.1), sharpness=2.0
+            width=144, heads=4, depth=6, steps=4400, batch=32, rotary=(3.14, 0.1), sharpness=2.0
         ),
         "sentences": Recipe(width=128, heads=2, depth=4, steps=1500, batch=32),
     },

@@ -1,6 +1,7 @@
 """The catalogue: one call watches a checkpoint, and says what is wrong with a wish."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from shelf import put
 
 from pgm_lite import catalog
+from pgm_lite.candidates import candidates
 from pgm_lite.trace import Trace
 
 NAMES = (
@@ -201,3 +203,32 @@ def test_knobs_that_matter() -> None:
     ranking = {"order": "blocks", "inner": "confidence", "fill": "sample-then-rank"}
     inside = catalog.relevant(knobs, ranking)
     assert set(inside) == {knob.name for knob in knobs}
+
+
+def test_the_model_of_a_trace_is_sampled_as_it_was() -> None:
+    trace = catalog.watch(
+        "faces/pgm",
+        settings={"steps": 3, "temperature": 0.7, "top_p": 0.9},
+        label={"hair": "red"},
+        guidance=1.5,
+        ramp="linear",
+    )
+    again = Trace.from_json(trace.to_json())
+    for after, step in enumerate(again.steps):
+        position = int(step.written[0].nonzero()[0])
+        found = candidates(again, catalog.model_of(again), position, after=after, count=32)
+        at = found.tokens.index(int(step.canvas.tokens[0, position]))
+        drawn = float(step.log_prob[0, position].exp())
+        assert found.probabilities[at] == pytest.approx(drawn, abs=1e-5)
+
+
+def test_a_trace_of_other_weights_or_of_no_checkpoint_has_no_model_here() -> None:
+    trace = catalog.watch("shidoku/pgm", settings={"steps": 3})
+    other = replace(trace.header, model=replace(trace.header.model, checkpoint="0" * 64))
+    with pytest.raises(ValueError, match="made with other weights of shidoku/pgm than those here"):
+        catalog.model_of(replace(trace, header=other))
+    foreign = replace(trace.header, model=replace(trace.header.model, name="mine"))
+    with pytest.raises(
+        ValueError, match=r"'mine' \(PGM\), which is not one of the checkpoints here"
+    ):
+        catalog.model_of(replace(trace, header=foreign))

@@ -14,9 +14,9 @@ from pgm_lite.protocols import DigitConditional, DraftVerify, Inserting
 def reshaped(model: object, settings: Settings) -> Conditional | NextToken:
     """``model`` under the temperature and top-p of the settings."""
     asked = cast("Conditional | NextToken", model)
-    if settings["top_p"] != 1.0:
+    if settings.get("top_p", 1.0) != 1.0:
         asked = TopP(asked, float(settings["top_p"]))
-    if settings["temperature"] != 1.0:
+    if settings.get("temperature", 1.0) != 1.0:
         asked = Tempered(asked, float(settings["temperature"]))
     return asked
 

@@ -5,6 +5,7 @@ static template keeps the tokens of a trace from being read as markup.
 """
 
 import json
+from collections.abc import Callable
 
 import gradio as gr
 
@@ -20,12 +21,24 @@ _SHIM = """
   URL.revokeObjectURL(url);
   const parse = text => { try { return text ? JSON.parse(text) : null; } catch { return {}; } };
   const moving = () => Boolean(props.autoplay ?? given.autoplay);
-  const state = { trace: parse(props.value), step: null, autoplay: moving() };
+  const curious = Boolean(given.curious);
+  const state = { trace: parse(props.value), step: null, autoplay: moving(), curious };
   const listeners = {};
+  const tell = name => (listeners[`change:${name}`] || []).forEach(run => run());
+  let answered = null;
+  const saved = async () => {
+    const { asked } = state;
+    if (asked === answered || !asked) return trigger("step", { step: state.step });
+    answered = asked;
+    const told = await server.told(asked);
+    if (asked !== state.asked) return;
+    state.told = told;
+    tell("told");
+  };
   const model = {
     get: name => state[name],
     set: (name, value) => { state[name] = value; },
-    save_changes: () => trigger("step", { step: state.step }),
+    save_changes: saved,
     on: (event, run) => (listeners[event] ??= []).push(run),
     off: (event, run) => {
       listeners[event] = (listeners[event] || []).filter(other => other !== run);
@@ -36,7 +49,7 @@ _SHIM = """
     state.trace = parse(props.value);
     state.step = null;
     state.autoplay = moving();
-    (listeners["change:trace"] || []).forEach(run => run());
+    tell("trace");
   });
 })()
 """
@@ -46,6 +59,7 @@ def player(
     value: str | None = None,
     *,
     autoplay: bool = False,
+    answer: Callable[[object], object] | None = None,
     label: str | None = None,
     elem_id: str | None = None,
     visible: bool = True,
@@ -54,9 +68,15 @@ def player(
     """Plays the traces in its value; ``.step(...)`` hears where the player came to rest.
 
     ``autoplay`` starts each new trace by itself, unless the visitor asked for reduced motion.
+    ``answer`` is handed the questions that pinned positions raise (``curious.answers``).
     A function and no subclass, because Gradio writes a stub file beside every subclass.
     """
-    given = json.dumps({"esm": player_module(), "autoplay": autoplay})
+    curious = answer is not None
+    given = json.dumps({"esm": player_module(), "autoplay": autoplay, "curious": curious})
+
+    def told(asked: object) -> object:
+        return answer(asked) if answer else []
+
     return gr.HTML(
         value=value,
         label=label,
@@ -67,4 +87,5 @@ def player(
         js_on_load=_SHIM.replace("GIVEN", given),
         apply_default_css=False,
         autoplay=autoplay,
+        server_functions=[told],
     )

@@ -30,8 +30,11 @@ def address() -> Iterator[str]:
     def stepped(event: gr.EventData) -> str:
         return f"stands at {event.step}"
 
+    def answer(asked: object) -> object:
+        return [{**each, "problem": f"asked after {each['after']}"} for each in asked]
+
     with gr.Blocks() as demo_app:
-        player = make()
+        player = make(answer=answer)
         told = gr.Textbox(label="told")
         button = gr.Button("trace")
         button.click(lambda: payload_json(json.dumps(hostile)), None, player)
@@ -50,6 +53,8 @@ def test_a_trace_comes_in_and_the_step_goes_out(browser, address):
     expect(line).to_be_visible(timeout=15_000)
     line.press("End")
     expect(page.get_by_label("told")).to_have_value("stands at 5", timeout=15_000)
+    page.locator(".canvas [data-i='1']").click()
+    expect(page.locator(".candidates")).to_contain_text("asked after", timeout=15_000)
     page.get_by_role("button", name="As text").click()
     expect(page.locator("pre")).to_be_visible()
     assert page.evaluate("window.hit") is None

@@ -22,12 +22,14 @@ function render({ model, el }) {
   for (const node of [document.body, document.documentElement]) watcher.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light"] });
   scheme.addEventListener("change", dress);
   dress();
-  const player = new Player(model, root), reload = () => player.load(), follow = () => player.follow();
+  const player = new Player(model, root), reload = () => player.load(), follow = () => player.follow(), hear = () => player.hear();
   model.on("change:trace", reload);
   model.on("change:step", follow);
+  model.on("change:told", hear);
   return () => {
     model.off("change:trace", reload);
     model.off("change:step", follow);
+    model.off("change:told", hear);
     watcher.disconnect();
     scheme.removeEventListener("change", dress);
     player.destroy();

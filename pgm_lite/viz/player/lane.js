@@ -4,6 +4,7 @@ import { Canvas, styleOf } from "./canvas.js";
 import { Network } from "./network.js";
 import { captionOf, tallyAt, whyOf } from "./tally.js";
 import { storyOf } from "./story.js";
+import { Candidates, questionOf } from "./candidates.js";
 import { amount, count, familyOf, h, knobsOf, plural, readsOf, seconds, short, times } from "./dom.js";
 
 const BILL = [
@@ -34,6 +35,7 @@ export class Lane {
     this.caption = h("p", { class: "caption" });
     this.why = h("p", { class: "why", hidden: !tallyAt(trace, trace.steps.length).drafts });
     this.story = h("p", { class: "story" });
+    this.candidates = new Candidates(trace);
     this.plain = h("pre", { class: "plain", tabindex: 0, role: "region", "aria-label": `${name} as text`, hidden: true });
     this.done = h("p", { class: "done later" }, "Done", h("span"));
     const family = familyOf(trace);
@@ -42,7 +44,7 @@ export class Lane {
         h("div", { class: "title" }, h("p", { class: "name" }, h("b", {}, name), " ", h("span", {}, family)), ...(race ? [this.done] : [])),
         h("p", { class: "reads" }, readsOf(trace))),
       h("div", { class: "stage" }, h("div", { class: "sheet" }, this.canvas.element, this.plain), this.network.element,
-        h("div", { class: "words" }, this.caption, this.why), h("div", { class: "cost" }, this.ledger(), this.story)),
+        h("div", { class: "words" }, this.caption, this.why), h("div", { class: "cost" }, this.ledger(), this.story, this.candidates.element)),
       h("p", { class: "knobs" }, knobsOf(trace)));
   }
 
@@ -110,5 +112,15 @@ export class Lane {
   tell() {
     this.story.replaceChildren(...(this.chosen === null ? [HINT] : storyOf(this, this.chosen)));
     this.story.classList.toggle("hint", this.chosen === null);
+    const known = this.chosen !== null && this.state.known[this.chosen];
+    this.candidates.show(this.question(), known ? this.state.tokens[this.chosen] : null, known ? this.state.prob[this.chosen] : 0);
+  }
+
+  question() { return questionOf(this.trace, this.state, this.k, this.chosen); }
+
+  /** Keep what the host answered, and show it while it fits. */
+  hear(answer) {
+    this.candidates.answer = answer;
+    this.tell();
   }
 }

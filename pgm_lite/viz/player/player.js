@@ -41,6 +41,7 @@ export class Player {
     this.pause(false);
     const given = this.model.get("trace");
     this.lanes = [];
+    this.pinned = this.question = null;
     if (!given || (Array.isArray(given.traces) && !given.traces.length)) {
       this.root.replaceChildren(h("p", { class: "empty" }, "No trace yet."));
       return;
@@ -159,6 +160,21 @@ export class Player {
     this.live.textContent = this.lanes.map(lane => `${this.race ? `${lane.name}: ` : ""}${lane.caption.textContent}`).join(" ") + (this.race ? ` ${this.verdict.textContent}` : "");
     this.model.set("step", this.lanes[0].k);
     this.model.save_changes();
+    this.wonder();
+  }
+
+  // Ask the host what else the pinned position could have been, if the host can tell.
+  wonder() {
+    const asked = this.pinned === null || !this.model.get("curious") ? [] : this.lanes.map(lane => lane.question()).filter(Boolean);
+    const question = JSON.stringify(asked);
+    if (!asked.length || question === this.question) return;
+    this.question = question;
+    this.model.set("asked", asked);
+    this.model.save_changes();
+  }
+
+  hear() {
+    for (const answer of this.model.get("told") ?? []) this.lanes.filter(lane => lane.trace.id === answer.id).forEach(lane => lane.hear(answer));
   }
 
   follow() {
@@ -170,6 +186,7 @@ export class Player {
     if (how === "pin") this.pinned = this.pinned === cell ? null : cell;
     const chosen = this.pinned ?? cell;
     this.lanes.forEach(lane => lane.select(chosen));
+    if (how === "pin") this.wonder();
   }
 
   draw() {

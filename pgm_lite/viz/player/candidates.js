@@ -1,0 +1,41 @@
+// What else it could have been: the question a pinned position raises, and the host's answer as bars.
+import { GIVEN, inserts } from "./state.js";
+import { named } from "./tally.js";
+import { chance, h } from "./dom.js";
+
+/** What to ask about position i: the state its token was drawn from or, while unknown, the state shown; or null. */
+export function questionOf(trace, state, k, i) {
+  if (i === null || state.mark[i] === GIVEN || inserts(trace)) return null;
+  return { id: trace.id, after: state.known[i] ? state.born[i] - 1 : k, position: i };
+}
+
+export const sameQuestion = (one, other) => Boolean(one && other) && one.id === other.id && one.after === other.after && one.position === other.position;
+
+export class Candidates {
+  constructor(trace) {
+    this.trace = trace;
+    this.answer = null;
+    this.element = h("div", { class: "candidates", "aria-live": "polite" });
+  }
+
+  /** Show the answer if it is one to this question; what stands there now was written with probability `drawn`. */
+  show(question, written, drawn) {
+    const fits = sameQuestion(question, this.answer);
+    this.element.replaceChildren(...(fits ? [this.answer.problem ? h("p", {}, this.answer.problem) : this.table(written, drawn)] : []));
+  }
+
+  table(written, drawn) {
+    const { tokens, probabilities, others, after, position, said } = this.answer, { trace } = this;
+    const missing = written !== null && !tokens.includes(written), rest = missing ? others - drawn : others;
+    const row = (words, p, kind) => {
+      const bar = h("i");
+      bar.style.width = `${100 * p}%`;
+      return h("tr", { class: kind }, h("th", { scope: "row" }, ...words), h("td", {}, chance(p)), h("td", { class: "rail", "aria-hidden": "true" }, bar));
+    };
+    const rows = tokens.map((token, at) => row(named(trace, token), probabilities[at], token === written ? "taken" : ""));
+    if (missing) rows.push(row(named(trace, written), drawn, "taken"));
+    if (rest > 0.0005) rows.push(row(["all others"], rest, "others"));
+    const when = after ? `after step ${after}` : "before the first step";
+    return h("table", { class: "bill", "data-position": position }, h("caption", {}, `${said} ${when}`), h("tbody", {}, ...rows));
+  }
+}
