@@ -76,8 +76,8 @@ def _answer(
         first = int(canvas.unknown[0].long().argmax())
         if position != first:
             raise ValueError(
-                f"a {type(inner).__name__} predicts the next token only, here position {first}; it "
-                f"says nothing of position {position} before those in between are known"
+                f"{type(inner).__name__} predicts the next unknown token only, and position {position} is "
+                f"{position - first} further on; ask again when those in between are known"
             )
         return model.next_log_probs(canvas, position, None)[0][0]
     if isinstance(inner, Conditional) and isinstance(model, Conditional):

@@ -92,7 +92,7 @@ def test_drafts_come_from_the_draft_law() -> None:
 def test_questions_without_an_answer_say_why() -> None:
     model, sampler = RUNS["AR"]
     trace = recorded(model, sampler)
-    with pytest.raises(ValueError, match="predicts the next token only, here position 2"):
+    with pytest.raises(ValueError, match="position 5 is 3 further on"):
         pgm.candidates(trace, model, 5, after=2)
     with pytest.raises(ValueError, match="position 1 is known after 2 steps"):
         pgm.candidates(trace, model, 1, after=2)

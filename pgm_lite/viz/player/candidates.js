@@ -1,7 +1,7 @@
 // What else it could have been: the question a pinned position raises, and the host's answer as bars.
 import { GIVEN, inserts } from "./state.js";
 import { named } from "./tally.js";
-import { chance, h } from "./dom.js";
+import { h } from "./dom.js";
 
 /** What to ask about position i: the state its token was drawn from or, while unknown, the state shown; or null. */
 export function questionOf(trace, state, k, i) {
@@ -10,6 +10,8 @@ export function questionOf(trace, state, k, i) {
 }
 
 export const sameQuestion = (one, other) => Boolean(one && other) && one.id === other.id && one.after === other.after && one.position === other.position;
+
+const percent = p => (p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)} %`);
 
 export class Candidates {
   constructor(trace) {
@@ -26,11 +28,11 @@ export class Candidates {
 
   table(written, drawn) {
     const { tokens, probabilities, others, after, position, said } = this.answer, { trace } = this;
-    const missing = written !== null && !tokens.includes(written), rest = missing ? others - drawn : others;
+    const missing = written !== null && !tokens.includes(written) && drawn <= others + 1e-6, rest = missing ? others - drawn : others;
     const row = (words, p, kind) => {
       const bar = h("i");
       bar.style.width = `${100 * p}%`;
-      return h("tr", { class: kind }, h("th", { scope: "row" }, ...words), h("td", {}, chance(p)), h("td", { class: "rail", "aria-hidden": "true" }, bar));
+      return h("tr", { class: kind }, h("th", { scope: "row" }, ...words), h("td", {}, percent(p)), h("td", { class: "rail", "aria-hidden": "true" }, bar));
     };
     const rows = tokens.map((token, at) => row(named(trace, token), probabilities[at], token === written ? "taken" : ""));
     if (missing) rows.push(row(named(trace, written), drawn, "taken"));

@@ -12,7 +12,7 @@ const BILL = [
   ["flops", "FLOPs", short], ["seconds", "seconds", seconds],
 ];
 const FATES = [["drafts", "drafts"], ["accepted", "kept"], ["refused", "refused"], ["dropped", "thrown away"]];
-const HINT = "Point at a position to see its story; click to pin it.";
+const HINT = "Point at a position to see its story; click to pin it", WONDER = " and to see what else it could have been";
 
 /** The largest bill and the busiest step of all traces: what bars are measured against. */
 export function scaleOf(traces) {
@@ -26,8 +26,8 @@ export function scaleOf(traces) {
 }
 
 export class Lane {
-  constructor(trace, name, scale, race, onPoint) {
-    Object.assign(this, { trace, name, scale, chosen: null, k: -1 });
+  constructor(trace, name, scale, { race, curious, onPoint }) {
+    Object.assign(this, { trace, name, scale, hint: `${HINT}${curious && !inserts(trace) ? WONDER : ""}.`, chosen: null, k: -1 });
     this.canvas = new Canvas(trace, onPoint);
     this.network = new Network(trace, scale.peak);
     this.network.led.addEventListener("pointerover", event => event.target.dataset.i && onPoint(Number(event.target.dataset.i), "hover"));
@@ -110,7 +110,7 @@ export class Lane {
   }
 
   tell() {
-    this.story.replaceChildren(...(this.chosen === null ? [HINT] : storyOf(this, this.chosen)));
+    this.story.replaceChildren(...(this.chosen === null ? [this.hint] : storyOf(this, this.chosen)));
     this.story.classList.toggle("hint", this.chosen === null);
     const known = this.chosen !== null && this.state.known[this.chosen];
     this.candidates.show(this.question(), known ? this.state.tokens[this.chosen] : null, known ? this.state.prob[this.chosen] : 0);

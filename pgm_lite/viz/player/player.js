@@ -67,7 +67,8 @@ export class Player {
     scale.top.steps = this.longest;
     const moving = CLOCKS.filter(name => traces.some(trace => clockOf(trace, name).at(-1) > 0));
     this.clock = moving.includes(clock) ? clock : "steps";
-    this.lanes = traces.map((trace, i) => new Lane(trace, names[i], scale, race, (cell, how) => this.point(cell, how)));
+    const how = { race, curious: this.model.get("curious"), onPoint: (cell, pinned) => this.point(cell, pinned) };
+    this.lanes = traces.map((trace, i) => new Lane(trace, names[i], scale, how));
     const turn = { race, clock: this.clock, moving, loop: this.loop };
     this.transport = new Transport({
       toggle: () => this.toggle(), first: () => this.seek(0), last: () => this.seek(this.end()), previous: () => this.hop(-1), next: () => this.hop(1),
