@@ -39,6 +39,7 @@ pgm.show(recorded["PGM"])
 #
 # Press *play*, or click the player and use the keyboard: Space plays, the arrow keys step,
 # Home and End jump. Point at a cell to read when it was written and how much doubt there was.
+# Click on it, and the model is asked again: what else could have stood there?
 #
 # What you see is a *trace*: the record of one generation, step by step. It is data, so we can
 # read it.
