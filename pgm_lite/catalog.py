@@ -131,6 +131,8 @@ def watch(
     }
     if label:
         knobs |= {"guidance": guidance, "ramp": ramp}
+    if chosen.companion:
+        knobs["companion"] = f"{its_card.dataset}/{chosen.companion}"
     steps = chosen.run(request)
     if "steps" in knobs and isinstance(steps, Run):
         knobs["steps"] = steps.knobs["steps"]  # at most one for each unknown position

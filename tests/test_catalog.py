@@ -232,3 +232,9 @@ def test_a_trace_of_other_weights_or_of_no_checkpoint_has_no_model_here() -> Non
         ValueError, match=r"'mine' \(PGM\), which is not one of the checkpoints here"
     ):
         catalog.model_of(replace(trace, header=foreign))
+
+
+def test_a_trace_names_the_second_model_too() -> None:
+    trace = catalog.watch("shidoku/mdlm", sampler="adaptive_parallel")
+    assert Trace.from_json(trace.to_json()).header.knobs["companion"] == "shidoku/ar"
+    assert "companion" not in catalog.watch("shidoku/mdlm").header.knobs
