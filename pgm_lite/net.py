@@ -8,7 +8,8 @@ Blocks are pre-norm with layer norms, queries and keys normalised, squared-ReLU 
 (arXiv 2109.08668) and output projections that start at zero, so that an untrained block is the
 identity.
 
-Axis letters: b batch, n positions, q queries, k keys, d width, h heads, e head width, a attributes.
+Axis letters: b batch, n positions, q queries, k keys, d width, h heads, e head width, a attributes; an
+axis "#b" is b or 1 long, "all" are the keys from outside and the own ones.
 """
 
 import math
@@ -22,7 +23,7 @@ from torch.nn import functional as F
 
 from pgm_lite.digits import smallest_base
 
-KeyValue: TypeAlias = tuple[Float[Tensor, "b h k e"], Float[Tensor, "b h k e"]]
+KeyValue: TypeAlias = tuple[Float[Tensor, "b h _ e"], Float[Tensor, "b h _ e"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def attend(
     query: Float[Tensor, "b h q e"],
     key: Float[Tensor, "b h k e"],
     value: Float[Tensor, "b h k e"],
-    bias: Float[Tensor, "b 1 q k"] | None = None,
+    bias: Float[Tensor, "#b 1 q k"] | None = None,
     sharpness: float = 1.0,
 ) -> Float[Tensor, "b h q e"]:
     """Softmax attention to ``sharpness`` times the scores, plus ``bias``: -inf where not to look.
@@ -143,7 +144,7 @@ def attend_plainly(
     query: Float[Tensor, "b h q e"],
     key: Float[Tensor, "b h k e"],
     value: Float[Tensor, "b h k e"],
-    bias: Float[Tensor, "b 1 q k"] | None = None,
+    bias: Float[Tensor, "#b 1 q k"] | None = None,
     sharpness: float = 1.0,
 ) -> Float[Tensor, "b h q e"]:
     """The definition: softmax(sharpness query key' / sqrt(e) + bias) value."""
@@ -195,7 +196,7 @@ class Block(nn.Module):
         x: Float[Tensor, "b q d"],
         turning: Float[Tensor, "... q 2 half"],
         outside: KeyValue | None = None,
-        bias: Float[Tensor, "b 1 q k"] | None = None,
+        bias: Float[Tensor, "#b 1 q all"] | None = None,
         query_turning: Float[Tensor, "... q 2 half"] | None = None,
     ) -> tuple[Float[Tensor, "b q d"], KeyValue | None]:
         """The block's output, and the keys and values it attended to.

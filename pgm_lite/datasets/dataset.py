@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Int, UInt8
@@ -101,7 +101,7 @@ class Lines:
     seq_len: int
 
     @classmethod
-    def of(cls, lines: Sequence[UInt8[Tensor, " k"]], *, space: int, seq_len: int) -> "Lines":
+    def of(cls, lines: Sequence[UInt8[Tensor, " k"]], *, space: int, seq_len: int) -> Self:
         """The split of these lines; ``space`` is the token between them."""
         lengths = torch.tensor([len(line) for line in lines])
         gap = torch.tensor([space], dtype=torch.uint8)

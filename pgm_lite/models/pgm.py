@@ -108,7 +108,7 @@ class PGM(nn.Module):
         self,
         tokens: Int[Tensor, "b k"],
         where: Int[Tensor, "b k"],
-        bias: Float[Tensor, "b 1 k2 k"] | None,
+        bias: Float[Tensor, "#b 1 k2 k"] | None,
         label: Int[Tensor, "b a"] | None,
     ) -> list[KeyValue]:
         """Keys and values for GroupSwap and each decoder block; ``NOBODY`` stands for a register."""
@@ -129,7 +129,7 @@ class PGM(nn.Module):
         self,
         encoded: list[KeyValue],
         where: Int[Tensor, "b q"],
-        bias: Float[Tensor, "b 1 q k"] | None,
+        bias: Float[Tensor, "#b 1 q k"] | None,
         label: Int[Tensor, "b a"] | None,
     ) -> Float[Tensor, "b q v"]:
         """Logits at ``where``; a query sees the encoded tokens ``bias`` allows and no other query."""
