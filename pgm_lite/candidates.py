@@ -53,10 +53,10 @@ def candidates(
         found = law(_answer(model, canvas, spelled and spelled.row(row), position)).exp()
     best = found.topk(min(count, len(found)))
     kept = best.values > 0
+    tokens: list[int] = best.indices[kept].numpy().tolist()
+    probabilities: list[float] = best.values[kept].numpy().tolist()
     return Candidates(
-        tuple(best.indices[kept].tolist()),
-        tuple(best.values[kept].tolist()),
-        float((1 - best.values.sum()).clamp(min=0)),
+        tuple(tokens), tuple(probabilities), float((1 - best.values.sum()).clamp(min=0))
     )
 
 

@@ -28,8 +28,8 @@ class TokenPlayer(anywidget.AnyWidget):
     interval_ms = traitlets.Int(0).tag(sync=True)
     loop = traitlets.Bool(False).tag(sync=True)
     curious = traitlets.Bool(True).tag(sync=True)
-    asked = traitlets.List().tag(sync=True)
-    told = traitlets.List().tag(sync=True)
+    asked = traitlets.Any().tag(sync=True)
+    told = traitlets.Any().tag(sync=True)
     model: object = None
 
     @traitlets.observe("asked")
