@@ -142,7 +142,7 @@ def test_play_runs_from_the_start_to_the_end_and_reports_the_step_once(host):
     expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=5000)
     assert place(page) == "step 16 of 16, 256 of 256 tokens revealed"
     assert page.evaluate("saved") == [16]
-    expect(page.locator("[aria-live]")).to_contain_text("step 16")
+    expect(page.locator(".spoken")).to_contain_text("step 16")
 
 
 def test_keys_and_scrubber(host):

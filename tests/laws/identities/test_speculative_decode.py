@@ -192,7 +192,7 @@ def test_the_companion_is_reshaped_alike() -> None:
         "shidoku/ar", sampler="speculative_decode", settings=settings, batch=30, prompt="12"
     )
     assert count(list(trace.steps), "rejected") == 0
-    assert trace.header.knobs == settings
+    assert trace.header.knobs == settings | {"companion": "shidoku/ar_small"}
 
 
 @pytest.mark.usefixtures("shelf")
