@@ -11,7 +11,7 @@ class Recipe:
     linearly for ``warmup`` steps and then fall along a cosine to ``last_rate`` of their peak.
     ``digits`` is how many spell a token of Prime, ``causal`` how many blocks of a self-speculative
     model judge drafts; other families take no notice of them. ``rotary`` and ``sharpness`` are the
-    network's (``net.Shape``).
+    network's (``shape.Shape``).
     """
 
     width: int
