@@ -2,12 +2,13 @@
 
 import json
 from collections import OrderedDict
-from functools import lru_cache
+from functools import cache
+from pathlib import Path
 from threading import Lock
 
-from app.shipped import TRACES
+from app import shipped
 from pgm_lite.trace import Trace
-from pgm_lite.viz.curious import Answer, answers
+from pgm_lite.viz.curious import Answer, answers, parsed
 
 KEPT = 128
 """How many traces are remembered."""
@@ -20,7 +21,9 @@ def remember(traces: list[str]) -> None:
     """Keep these traces, so that they can be asked about; the oldest are forgotten."""
     with _lock:
         for text in traces:
-            _shown[json.loads(text)["id"]] = text
+            identity = json.loads(text)["id"]
+            _shown[identity] = text
+            _shown.move_to_end(identity)
         while len(_shown) > KEPT:
             _shown.popitem(last=False)
 
@@ -32,15 +35,12 @@ def answer(asked: object) -> list[Answer]:
 
 def find(identity: str) -> Trace | None:
     """A trace that was shown, or that ships with the app."""
-    text = _shown.get(identity) or shipped().get(identity)
+    text = _shown.get(identity) or recorded(shipped.TRACES).get(identity)
     return parsed(text) if text else None
 
 
-parsed = lru_cache(maxsize=16)(Trace.from_json)
-
-
-@lru_cache(maxsize=1)
-def shipped() -> dict[str, str]:
+@cache
+def recorded(folder: Path) -> dict[str, str]:
     """The texts of the recorded examples by id."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(TRACES.glob("*.json"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))]
     return {str(json.loads(text)["id"]): text for text in texts}

@@ -14,9 +14,9 @@ from app.form import Form
 from app.parts import AWAIT_PLAYER
 from app.stage import Stage, Updates
 from app.wish import Tab, Wish, read_query
-from app.words import sentence
 from pgm_lite import catalog
 from pgm_lite.knobs import Value
+from pgm_lite.printing import sentence
 
 
 @dataclass(frozen=True, slots=True)

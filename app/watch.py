@@ -11,7 +11,7 @@ from app.form import BESIDE, Form
 from app.parts import complaint_line
 from app.stage import Stage
 from app.wish import Tab, Wish
-from app.words import sentence
+from pgm_lite.printing import sentence
 from pgm_lite.trace import Trace
 
 MAX_BYTES = 4 * 2**20

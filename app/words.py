@@ -123,8 +123,3 @@ def dataset_words(name: str) -> DatasetWords:
 def spoken(name: str) -> str:
     """A knob or attribute as a label: ``block_size`` becomes "Block size"."""
     return KNOBS.get(name) or name.replace("_", " ").capitalize()
-
-
-def sentence(problem: str) -> str:
-    """An error message as a sentence of its own."""
-    return f"{problem[:1].upper()}{problem[1:]}{'' if problem.endswith('.') else '.'}"

@@ -5,7 +5,7 @@ The app, the command line and the notebooks get everything from here; a sampler 
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 
 from pgm_lite import datasets
@@ -51,7 +51,7 @@ def checkpoint_names(dataset: str | None = None) -> list[str]:
     return [name for name in names(CHECKPOINTS) if dataset in (None, name.split("/")[0])]
 
 
-@lru_cache(maxsize=16)
+@cache
 def load_with_card(name: str) -> tuple[Model, Card]:
     """A shipped network and its card; loaded once a process."""
     return read_checkpoint(CHECKPOINTS, name)
@@ -70,7 +70,7 @@ def card(name: str) -> Card:
     return read_card(CHECKPOINTS / f"{name}.json")
 
 
-@lru_cache(maxsize=8)
+@cache
 def dataset(name: str) -> Dataset:
     """A data set; loaded once a process."""
     return datasets.load(name)
@@ -143,8 +143,18 @@ def watch(
         sampler=chosen.name,
         knobs=knobs,
         seed=seed,
-        label=", ".join(f"{key}: {value}" for key, value in (label or {}).items()) or None,
+        label=label_text(label or {}) or None,
     )
+
+
+def label_text(label: Mapping[str, str]) -> str:
+    """A label as a trace keeps it: "hair: red, glasses: yes"."""
+    return ", ".join(f"{name}: {value}" for name, value in label.items())
+
+
+def label_in(text: str) -> dict[str, str]:
+    """The label that ``label_text`` wrote."""
+    return dict(part.split(": ", 1) for part in text.split(", ") if part)
 
 
 def model_of(trace: Trace) -> Conditional | NextToken | Inserting:
@@ -162,7 +172,7 @@ def model_of(trace: Trace) -> Conditional | NextToken | Inserting:
             f"({(made_by.checkpoint or 'unknown')[:12]} against {its_card.weights_sha256[:12]}); "
             "hand over the model itself, or record the trace anew"
         )
-    label = dict(each.split(": ", 1) for each in (trace.header.label or "").split(", ") if each)
+    label = label_in(trace.header.label or "")
     guidance, ramp = float(knobs.get("guidance") or 0), str(knobs.get("ramp") or "constant")
     asked = steered(model, dataset(its_card.dataset), label, guidance, ramp)
     return reshaped(asked, {name: each for name, each in knobs.items() if each is not None})

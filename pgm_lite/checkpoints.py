@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
@@ -79,19 +80,7 @@ class Card(BaseModel):
     @property
     def shape(self) -> Shape:
         """The sizes of the network."""
-        return Shape(
-            self.vocab_size,
-            self.rows,
-            self.columns,
-            self.width,
-            self.heads,
-            self.depth,
-            self.labels,
-            self.digits,
-            self.causal,
-            self.rotary,
-            self.sharpness,
-        )
+        return Shape(**{size.name: getattr(self, size.name) for size in fields(Shape)})
 
 
 def build(family: str, shape: Shape, *, seed: int = 0) -> Model:

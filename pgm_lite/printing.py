@@ -24,3 +24,8 @@ def save(path: Path | None, figures: object) -> None:
     """Write figures as JSON, where a file is named."""
     if path is not None:
         path.write_text(dumps(figures, indent=1) + "\n")
+
+
+def sentence(problem: str) -> str:
+    """An error message as a sentence of its own."""
+    return f"{problem[:1].upper()}{problem[1:]}{'' if problem.endswith('.') else '.'}"

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from pgm_lite import catalog
 from pgm_lite.candidates import candidates
+from pgm_lite.printing import sentence
 from pgm_lite.trace import Trace
 
 Question = dict[str, Any]
@@ -44,8 +46,7 @@ def answer(question: Question, find: Callable[[str], Trace | None], model: objec
         asked = catalog.model_of(trace) if model is None else model
         found = candidates(trace, asked, question["position"], after=question["after"])
     except ValueError as error:
-        said = str(error)
-        return question | {"problem": f"{said[0].upper()}{said[1:]}."}
+        return question | {"problem": sentence(str(error))}
     return question | {
         "tokens": found.tokens,
         "probabilities": found.probabilities,
@@ -54,9 +55,13 @@ def answer(question: Question, find: Callable[[str], Trace | None], model: objec
     }
 
 
-def shown_in(payload: dict[str, Any], id: str) -> Trace | None:
+def shown_in(payload: dict[str, Any], identity: str) -> Trace | None:
     """The trace of this id among those a player was handed."""
     for record in payload.get("traces", ()):
-        if record.get("id") == id:
-            return Trace.from_json(json.dumps(record))
+        if record.get("id") == identity:
+            return parsed(json.dumps(record))
     return None
+
+
+parsed = lru_cache(maxsize=16)(Trace.from_json)
+"""The trace in a file's text; one that is asked about is asked about again."""

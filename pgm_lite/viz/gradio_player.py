@@ -21,7 +21,7 @@ _SHIM = """
   URL.revokeObjectURL(url);
   const parse = text => { try { return text ? JSON.parse(text) : null; } catch { return {}; } };
   const moving = () => Boolean(props.autoplay ?? given.autoplay);
-  const curious = Boolean(given.curious);
+  const { curious } = given;
   const state = { trace: parse(props.value), step: null, autoplay: moving(), curious };
   const listeners = {};
   const tell = name => (listeners[`change:${name}`] || []).forEach(run => run());
@@ -71,12 +71,14 @@ def player(
     ``answer`` is handed the questions that pinned positions raise (``curious.answers``).
     A function and no subclass, because Gradio writes a stub file beside every subclass.
     """
-    curious = answer is not None
-    given = json.dumps({"esm": player_module(), "autoplay": autoplay, "curious": curious})
+    given = json.dumps({"esm": player_module(), "autoplay": autoplay, "curious": bool(answer)})
+    functions: list[Callable[[object], object]] = []
+    if answer is not None:
 
-    def told(asked: object) -> object:
-        return answer(asked) if answer else []
+        def told(asked: object) -> object:  # the script knows it by this name
+            return answer(asked)
 
+        functions.append(told)
     return gr.HTML(
         value=value,
         label=label,
@@ -87,5 +89,5 @@ def player(
         js_on_load=_SHIM.replace("GIVEN", given),
         apply_default_css=False,
         autoplay=autoplay,
-        server_functions=[told],
+        server_functions=functions,
     )

@@ -8,19 +8,8 @@ from importlib.resources import files
 from pgm_lite.viz.colour import css_variables
 
 PARTS = (
-    *(
-        "state",
-        "digits",
-        "growth",
-        "dom",
-        "tally",
-        "story",
-        "candidates",
-        "canvas",
-        "network",
-        "lane",
-    ),
-    *("transport", "words", "player", "host"),
+    *("state", "digits", "growth", "dom", "tally", "story", "candidates"),
+    *("canvas", "network", "lane", "transport", "words", "player", "host"),
 )
 """The sources under ``player/``, each a module of its own, in the order of their imports."""
 

@@ -1,5 +1,6 @@
 """The player in Jupyter."""
 
+from functools import partial
 from typing import Any
 
 import anywidget
@@ -35,7 +36,7 @@ class TokenPlayer(anywidget.AnyWidget):
     @traitlets.observe("asked")
     def _answer(self, change: dict[str, Any]) -> None:
         shown: dict[str, Any] = self.trace
-        self.told = answers(change["new"], lambda id: shown_in(shown, id), self.model)
+        self.told = answers(change["new"], partial(shown_in, shown), self.model)
 
     def __repr__(self) -> str:
         shown: dict[str, Any] = self.trace

@@ -1,12 +1,11 @@
 """A running app on throw-away checkpoints: real data sets, small random networks."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from shelf import put
 
 from app import runs, shipped
@@ -14,15 +13,6 @@ from app.look import launch_settings
 from app.page import build
 from pgm_lite import catalog
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MODELS = {
     "shidoku": ("ar", "mdlm", "pgm", "prime", "self_spec"),
     "faces": ("mdlm", "pgm", "prime", "self_spec"),
@@ -78,17 +68,6 @@ def address(folder: Path) -> Iterator[str]:
     )
     yield url
     app.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("the browser tests need a chromium on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ export function questionOf(trace, state, k, i) {
   return { id: trace.id, after: state.known[i] ? state.born[i] - 1 : k, position: i };
 }
 
-export const sameQuestion = (one, other) => Boolean(one && other) && one.id === other.id && one.after === other.after && one.position === other.position;
-
 const percent = p => (p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)} %`);
 
 export class Candidates {
@@ -20,24 +18,22 @@ export class Candidates {
     this.element = h("div", { class: "candidates", "aria-live": "polite" });
   }
 
-  /** Show the answer if it is one to this question; what stands there now was written with probability `drawn`. */
-  show(question, written, drawn) {
-    const fits = sameQuestion(question, this.answer);
-    this.element.replaceChildren(...(fits ? [this.answer.problem ? h("p", {}, this.answer.problem) : this.table(written, drawn)] : []));
+  /** Show the answer if it is one to this question; `written` is the token that stands there now. */
+  show(question, written) {
+    const { answer } = this, fits = question && answer && ["id", "after", "position"].every(part => question[part] === answer[part]);
+    this.element.replaceChildren(...(fits ? [answer.problem ? h("p", {}, answer.problem) : this.table(written)] : []));
   }
 
-  table(written, drawn) {
-    const { tokens, probabilities, others, after, position, said } = this.answer, { trace } = this;
-    const missing = written !== null && !tokens.includes(written) && drawn <= others + 1e-6, rest = missing ? others - drawn : others;
+  table(written) {
+    const { tokens, probabilities, others, after, said } = this.answer;
     const row = (words, p, kind) => {
       const bar = h("i");
       bar.style.width = `${100 * p}%`;
       return h("tr", { class: kind }, h("th", { scope: "row" }, ...words), h("td", {}, percent(p)), h("td", { class: "rail", "aria-hidden": "true" }, bar));
     };
-    const rows = tokens.map((token, at) => row(named(trace, token), probabilities[at], token === written ? "taken" : ""));
-    if (missing) rows.push(row(named(trace, written), drawn, "taken"));
-    if (rest > 0.0005) rows.push(row(["all others"], rest, "others"));
+    const rows = tokens.map((token, at) => row(named(this.trace, token), probabilities[at], token === written ? "taken" : ""));
+    if (others > 0.0005) rows.push(row(["all others"], others, "others"));
     const when = after ? `after step ${after}` : "before the first step";
-    return h("table", { class: "bill", "data-position": position }, h("caption", {}, `${said} ${when}`), h("tbody", {}, ...rows));
+    return h("table", { class: "bill" }, h("caption", {}, `${said} ${when}`), h("tbody", {}, ...rows));
   }
 }

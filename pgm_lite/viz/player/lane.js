@@ -112,8 +112,8 @@ export class Lane {
   tell() {
     this.story.replaceChildren(...(this.chosen === null ? [this.hint] : storyOf(this, this.chosen)));
     this.story.classList.toggle("hint", this.chosen === null);
-    const known = this.chosen !== null && this.state.known[this.chosen];
-    this.candidates.show(this.question(), known ? this.state.tokens[this.chosen] : null, known ? this.state.prob[this.chosen] : 0);
+    const written = this.chosen !== null && this.state.known[this.chosen] ? this.state.tokens[this.chosen] : null;
+    this.candidates.show(this.question(), written);
   }
 
   question() { return questionOf(this.trace, this.state, this.k, this.chosen); }

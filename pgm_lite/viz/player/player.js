@@ -57,6 +57,7 @@ export class Player {
     this.time = Number.isInteger(step) && step >= 0 ? this.timeOf(step) : this.poster();
     this.fresh = !Number.isInteger(step) || step < 0;
     this.draw();
+    this.hear(); // the answers a host already gave, should the same trace be shown anew
     if (this.model.get("autoplay") && !this.still.matches) this.play();
   }
 
