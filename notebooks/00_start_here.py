@@ -277,6 +277,8 @@ Markdown("\n".join(rows))
 # * [01_masked_diffusion](01_masked_diffusion.ipynb): train a masked diffusion model in under a
 #   minute, in a world so small that every answer can be checked, and see where writing several
 #   tokens at once goes wrong.
+# * [02_sampling_orders](02_sampling_orders.ipynb): which positions next, and how many: what is
+#   lost, computed before anything is drawn.
 # * [03_partition_generation](03_partition_generation.ipynb): why the partition model is cheaper,
 #   and that it never peeks.
 # * [04_half_known_tokens](04_half_known_tokens.ipynb): tokens that come out of a fog, and a

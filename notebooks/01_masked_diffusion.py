@@ -430,7 +430,8 @@ pgm.race(runs, clock="positions")
 #
 # The panel shows the price of the network you trained: all 16 positions at every call, also
 # those that are `[MASK]`. Partition models leave those out;
-# [03_partition_generation](03_partition_generation.ipynb) shows how. In the app (`make app`),
-# [this link][app] opens the same seed with the network that ships with the library.
+# [03_partition_generation](03_partition_generation.ipynb) shows how. What an order of your own
+# would lose is computed in [02_sampling_orders](02_sampling_orders.ipynb). In the app (`make
+# app`), [this link][app] opens the same seed with the network that ships with the library.
 #
 # [app]: http://127.0.0.1:7860/?tab=watch&m=shidoku%2Fmdlm&seed=5&order=random&schedule=uniform&steps=4

@@ -46,7 +46,6 @@ def step_map(trace: Traces, *, row: int = 0) -> go.Figure:
         "type": "heatmap",
         "z": _rows(written, columns, None),
         "customdata": _rows(symbols, columns, ""),
-        "colorscale": SEQUENTIAL,
         "xgap": 1,
         "ygap": 1,
         "hovertemplate": "row %{y}, column %{x}<br>%{customdata}<br>step %{z}<extra></extra>",
@@ -163,7 +162,8 @@ def _template() -> go.layout.Template:
             "yaxis": axis,
             "margin": {"l": 64, "r": 24, "t": 56, "b": 52},
             "hoverlabel": {"font": {"family": _FONT}},
-        }
+        },
+        data={"heatmap": [go.Heatmap(colorscale=SEQUENTIAL)]},
     )
 
 
