@@ -184,8 +184,8 @@ print(f"your guess was {my_guess}")
 # and here they pull in opposite directions.
 #
 # (To be fair to the others: `random` draws a new order every time, and errors of different orders
-# partly cancel in the mixture. Most single orders lose more than its 0.07 nats. Not all: you have
-# seen the best one.)
+# partly cancel in the mixture. Single orders lose 0.21 nats on average, and four in five lose more
+# than its 0.07. Not all: you have seen the best one.)
 #
 # In the world of the 288 sudoku grids there is no left and right, but the same thing happens. Two
 # digits a step, perfect model, 8 calls:
@@ -259,9 +259,10 @@ for found in lab.compare(grids, budgets, columns=4, samples=COUNT):
     print(f"{found.policy:14} {found.calls:5.2f} calls   {found.valid:6.1%} valid")
 
 # %% [markdown]
-# Half of the calls, and not one grid is wrong. With a whole nat to spend, two or three vague digits
-# go together and contradict each other. After that nothing follows from anything, so even calls are
-# no longer saved: three in four grids are wrong, for more calls than the careful budget needs.
+# Half of the calls, and not one grid is wrong. With a whole nat to spend, digits that can each be one
+# of two things go together and may contradict each other. After that nothing follows from anything,
+# so even calls are no longer saved: three in four grids are wrong, for more calls than the careful
+# budget needs.
 #
 # In the weather nothing ever becomes certain, so the same rule saves nothing until the budget is
 # large enough to do harm. The lab draws the whole picture, exactly:
