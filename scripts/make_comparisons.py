@@ -27,7 +27,7 @@ from pgm_lite.viz.lab import cost_cliff
 
 FIGURES = Path(__file__).parent.parent / "assets" / "figures"
 QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling"}
-BUDGETS = {"shidoku": (2, 3, 4, 6, 8, 12, 16)}
+BUDGETS = {"shidoku": (2, 3, 4, 6, 8, 12, 16), "austen": (8, 16, 32, 64)}
 SAMPLES = {"shidoku": 1000}
 Row = dict[str, str]
 
