@@ -55,7 +55,9 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "austen": Recipe(
             width=144, heads=4, depth=6, steps=4400, batch=32, rotary=(3.14, 0.1), sharpness=2.0
         ),
-        "sentences": Recipe(width=128, heads=2, depth=4, steps=1500, batch=32),
+        "sentences": Recipe(
+            width=128, heads=4, depth=4, steps=1500, batch=32, rotary=(3.14, 0.1), sharpness=2.0
+        ),
     },
     "mini": {
         "shidoku": Recipe(width=32, heads=2, depth=2, steps=60, batch=32, warmup=5),

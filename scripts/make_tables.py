@@ -39,7 +39,7 @@ def checkpoints() -> str:
             f"{its.seconds / 60:.0f} | {'' if exact else '<= '}{shown}{exact} |"
         )
     size = sum(path.stat().st_size for path in CHECKPOINTS.glob("*/*.safetensors"))
-    return "\n".join([*lines, "", f"All of them together weigh {size / 2**20:.1f} MiB (float16)."])
+    return "\n".join([*lines, "", f"All of them together weigh {size / 1e6:.1f} MB (float16)."])
 
 
 def updates(its: Card) -> str:
