@@ -31,7 +31,7 @@ PICTURES = {
     "watch_austen": (AUSTEN, "watch", 0.6, ""),
     "shidoku": (SHIDOKU, "watch", 0.7, ""),
     "fog": (FOG, "watch", 0.6, ""),
-    "drafts": (DRAFTS, "watch", 0.6, ".cell.redrawn"),
+    "drafts": (DRAFTS, "watch", 0.6, "[data-i].redrawn"),
     "race": (RACE, "race", 0.5, ""),
 }
 """For each picture: the address, the tab, how far along the clock stands, and what to step on to."""
