@@ -19,7 +19,7 @@ from rich.progress import (
 from pgm_lite.cli_distill import distill
 from pgm_lite.cli_frontier import frontier
 from pgm_lite.cli_lab import lab
-from pgm_lite.printing import as_table, console, save
+from pgm_lite.printing import console, print_table, save
 
 if TYPE_CHECKING:
     from pgm_lite.core import Layout
@@ -196,7 +196,7 @@ def evaluate(
     with console.status("measuring bounds"):
         bounds = list(evaluation.likelihoods(dataset, rows=rows, seed=seed))
     units = ", ".join(dict.fromkeys(row.pop("unit") for row in bounds))
-    console.print(as_table(f"{dataset}: {units} on the test split", bounds))
+    print_table(f"{dataset}: {units} on the test split", bounds)
     if "surrogate" in {name for row in bounds for name in row}:
         console.print("A surrogate bounds no likelihood: it may lie below the entropy.\n")
     budgets = tuple(budget) if budget else None
@@ -205,7 +205,7 @@ def evaluate(
         for row in evaluation.samples(dataset, count=samples, budgets=budgets, seed=seed):
             judged.append(row)
             status.update(f"sampled {row['model']}, {row['sampling']} {row['budget']}")
-    console.print(as_table(f"{dataset}: samples", judged))
+    print_table(f"{dataset}: samples", judged)
     save(json, {"likelihoods": bounds, "samples": judged})
 
 
@@ -239,7 +239,7 @@ def bench(
             }
             for result in results
         ]
-        console.print(as_table(str(setting), rows))
+        print_table(str(setting), rows)
         reports.append(bench.report(setting, results))
     save(json, reports)
 
@@ -262,7 +262,7 @@ def latencies(runs: int) -> dict[str, object]:
         {"until": name, "median s": f"{median(times):.2f}", "slowest s": f"{max(times):.2f}"}
         for name, times in seconds.items()
     ]
-    console.print(as_table(f"Latency, {runs} runs after one warm-up", rows))
+    print_table(f"Latency, {runs} runs after one warm-up", rows)
     return {"machine": bench.machine(), "seconds": seconds}
 
 

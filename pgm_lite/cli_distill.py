@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgm_lite.printing import as_table, console, save
+from pgm_lite.printing import console, print_table, save
 
 HERE = Path(__file__).parent.parent
 
@@ -91,4 +91,4 @@ def distill(
         | {"calls": f"{each.calls:.1f}", "GFLOP": f"{each.flops / 1e9:.3f}"}
         for each in results
     ]
-    console.print(as_table(f"{samples} samples by ancestral; drawn: nats a position", table))
+    print_table(f"{samples} samples by ancestral; drawn: nats a position", table)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgm_lite.printing import as_table, console, save
+from pgm_lite.printing import console, print_table, save
 
 
 def frontier(
@@ -52,7 +52,7 @@ def frontier(
     quality = measuring.QUALITY[dataset]
     starred = measuring.marked(rows, quality, cost)
     title = f"{dataset}: {quality} against {cost}, {rows[0]['samples']} samples a point"
-    console.print(as_table(title, measuring.brief(starred, quality)))
+    print_table(title, measuring.brief(starred, quality))
     console.print(
         "* nothing of the same model costs as little and scores as well; ** nothing at all"
     )

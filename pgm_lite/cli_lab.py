@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgm_lite.printing import as_table, console, save
+from pgm_lite.printing import console, print_table, save
 
 
 def lab(
@@ -32,11 +32,9 @@ def lab(
 
     if network is not None:
         splits = lab.split_network(network, samples=samples or 256, seed=seed)
-        console.print(
-            as_table(
-                f"{network}: nats a sequence, {samples or 256} samples each",
-                [each.row() for each in splits],
-            )
+        print_table(
+            f"{network}: nats a sequence, {samples or 256} samples each",
+            [each.row() for each in splits],
         )
         if trace is not None:
             whole = lab.sampled(network, steps=4, samples=1, seed=seed)
@@ -64,6 +62,6 @@ def lab(
             error, floor = one.total_variation_error, one.noise_floor
             how = f"{one.samples:,} samples each, TV ± {error:.3f}, of exact draws {floor:.3f}"
         size = f"{law.seq_len} positions, {law.vocab_size} tokens, {law.entropy():.4f} nats"
-        console.print(as_table(f"{name}: {size}; {how}", [each.row() for each in findings]))
+        print_table(f"{name}: {size}; {how}", [each.row() for each in findings])
         found[name] = [asdict(each) for each in findings]
     save(json, found)

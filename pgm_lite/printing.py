@@ -4,20 +4,26 @@ from json import dumps
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 console = Console()
 
 
-def as_table(title: str, rows: list[dict[str, str]]) -> Table:
-    """Rows of named cells as a table; cells a row lacks stay empty."""
+def print_table(title: str, rows: list[dict[str, str]]) -> None:
+    """Rows of named cells as a table; cells a row lacks stay empty.
+
+    No figure is cut: a table wider than the terminal, or than a file is taken to be, keeps its width.
+    """
     table = Table(title=title, title_justify="left", title_style="bold")
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(row.get(column, "") for column in columns))
-    return table
+    free = console.options.update(max_width=10_000)
+    needed = Measurement.get(console, free, table).maximum
+    Console(file=console.file, width=max(needed, console.width)).print(table)
 
 
 def save(path: Path | None, figures: object) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from pgm_lite import bench, catalog, cli
 from pgm_lite.core import Layout
+from pgm_lite.printing import print_table
 from pgm_lite.trace import Trace
 
 NAMES = ("faces/pgm", "shidoku/ar", "shidoku/pgm", "shidoku/prime", "shidoku/self_spec")
@@ -286,3 +287,14 @@ def test_the_lab_says_what_it_cannot_do(refused: Callable, tmp_path: Path) -> No
     half = tmp_path / "half.json"
     half.write_text("[0.5, 0.25]")
     assert "those given sum to 0.75" in refused("lab", "--world", str(half))
+
+
+def test_no_figure_is_cut_however_narrow_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    row = {f"a long name {column}": f"{column}.123456789" for column in range(9)}
+    print_table("a title", [row])
+    said = capsys.readouterr().out
+    assert all(word in said for pair in row.items() for word in pair)
+    assert "…" not in said
