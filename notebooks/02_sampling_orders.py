@@ -12,6 +12,7 @@
 
 # %%
 import os
+from dataclasses import asdict
 from itertools import permutations
 
 import plotly.graph_objects as go
@@ -272,9 +273,8 @@ ways = (
     *("random:1", "random:2", "random:3", "left-to-right:1", "left-to-right:2", "left-to-right:3"),
     *("entropy:1", "entropy:2", "entropy:3", "eb:0.5", "eb:0.8", "eb:1.2", "eb:1.5", "one-shot"),
 )
-findings = list(lab.compare(weather, ways))
 error_against_calls(
-    [{"policy": f.policy, "calls": f.calls, "kl": f.kl} for f in findings],
+    [asdict(found) for found in lab.compare(weather, ways)],
     measure="kl",
     title="Six days of weather: what is lost for the calls saved",
 )
@@ -299,13 +299,7 @@ error_against_calls(
 
 # %% picture="02_split"
 splits = lab.split_network("shidoku/pgm", samples=16 if FAST else 128)
-along_truth = [
-    {"along": s.along, "steps": s.steps}
-    | {"model": s.model, "model_error": s.model_error}
-    | {"parallel": s.parallel, "parallel_error": s.parallel_error}
-    for s in splits
-    if s.along == "truth"
-]
+along_truth = [asdict(split) for split in splits if split.along == "truth"]
 divided_error(along_truth, title="shidoku/pgm: whose error is it?")
 
 # %% [markdown]
