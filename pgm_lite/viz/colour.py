@@ -60,6 +60,11 @@ SEQUENTIAL = "Cividis"
 QUALITATIVE = ("#0072B2", "#E69F00", "#882255", "#7A2E00", "#56B4E9", "#000000")
 """The colours of curves, in the order in which they are handed out."""
 
+FAMILIES: dict[str, str] = dict(
+    zip(("mdlm", "pgm", "prime", "insertion", "self_spec", "ar"), QUALITATIVE, strict=True)
+)
+"""The colour of each family of checkpoints, the same in every figure."""
+
 
 def mix(colours: Sequence[str]) -> str:
     """The mean of colours "#rrggbb" in linear light: how a fine pattern of them looks from afar."""

@@ -2,86 +2,91 @@
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots  # pyright: ignore[reportUnknownVariableType]
 
 from pgm_lite.metrics import FIGURES
-from pgm_lite.viz.colour import QUALITATIVE
-from pgm_lite.viz.comparison import COSTS
-from pgm_lite.viz.figures import TEMPLATE
+from pgm_lite.viz.comparison import Row, honest, in_order, panels, reach, stem_of, styles
 
-Row = Mapping[str, str]
+_ROOM = 0.3
+"""What a panel has on the left of its cheapest point, as a share of its width: room for a name."""
+
+_NEAR = (0.15, 0.05)
+"""Shares of a panel's width and height within which a second name would cover the first."""
 
 
-def frontier_figure(
-    starred: Mapping[str, Sequence[Row]],
-    *,
-    quality: str,
-    title: str,
-) -> go.Figure:
-    """One panel for each cost in ``starred``: its rows, marked by ``frontier.marked`` for that cost.
+def frontier_figure(starred: Mapping[str, Sequence[Row]], *, quality: str, title: str) -> go.Figure:
+    """One column for each cost in ``starred``: its rows, marked by ``frontier.marked`` for that cost.
 
-    A colour is a model. Faint points are beaten by a point of the same model; the others are joined,
-    and those that nothing beats carry the name of their sampling.
+    A colour is a family, open marks are a variant of it. Faint points are beaten by a point of the
+    same model; the others are joined, and those that nothing beats carry the name of their sampling,
+    written to the side where no point can be. The panels below show the same points once more.
     """
-    if unknown := [cost for cost in starred if cost not in COSTS]:
-        raise ValueError(f"no cost is called {unknown[0]!r}; the costs are {', '.join(COSTS)}")
-    figure: Any = make_subplots(
-        rows=1, cols=len(starred), shared_yaxes=True, horizontal_spacing=0.03
-    )
-    models = list(dict.fromkeys(row["model"] for rows in starred.values() for row in rows))
-    colours = dict(zip(models, cycle(QUALITATIVE), strict=False))
-    for column, (cost, rows) in enumerate(starred.items(), start=1):
-        for model in models:
-            its = in_order([row for row in rows if row["model"] == model], cost)
-            beaten = [row for row in its if not row["frontier"]]
-            best = [row for row in its if row["frontier"]]
-            style = {"name": model.split("/")[1], "legendgroup": model, "row": 1, "col": column}
-            figure.add_scatter(
-                **_placed(beaten, cost, quality),
-                mode="markers",
-                marker={"color": colours[model], "size": 6, "opacity": 0.3},
-                showlegend=False,
-                **style,
-            )
-            figure.add_scatter(
-                **_placed(best, cost, quality),
-                mode="lines+markers+text",
-                text=[row["sampling"] if row["frontier"] == "**" else "" for row in best],
-                textposition=["top center" if i % 2 else "bottom center" for i in range(len(best))],
-                cliponaxis=False,
-                textfont={"size": 9},
-                line={"color": colours[model]},
-                marker={"size": 8},
-                showlegend=column == 1,
-                **style,
-            )
-        figure.update_xaxes(title_text=COSTS[cost], type="log", row=1, col=column)
-    if FIGURES[quality].better == "lower":  # distances, which may be many times as large
-        figure.update_yaxes(type="log")
-    figure.update_yaxes(title_text=quality.replace("_", " "), row=1, col=1)
-    figure.update_layout(
-        template=TEMPLATE, title=title, legend={"orientation": "h", "y": -0.2}, height=460
-    )
+    rows = [row for its in starred.values() for row in its]
+    figure = panels(list(starred), rows, quality, title)
+    lower = quality in FIGURES and FIGURES[quality].better == "lower"
+    for column, (cost, points) in enumerate(starred.items(), start=1):
+        names = _names(points, cost, quality)
+        for line, shown in enumerate([quality, *honest(rows)], start=1):
+            for model, style in styles(row["model"] for row in rows).items():
+                its = in_order((row for row in points if row["model"] == model), cost)
+                best = [row for row in its if row["frontier"]]
+                mark = "circle-open" if style.open else "circle"
+                place = {"legendgroup": model, "name": stem_of(model), "row": line, "col": column}
+                figure.add_scatter(
+                    **_placed([row for row in its if not row["frontier"]], cost, shown),
+                    mode="markers",
+                    marker={"color": style.colour, "size": 6, "opacity": 0.3, "symbol": mark},
+                    showlegend=False,
+                    **place,
+                )
+                figure.add_scatter(
+                    **_placed(best, cost, shown),
+                    mode="lines+markers+text" if line == 1 else "lines+markers",
+                    text=[names.get(id(row), "") for row in best],
+                    textposition="bottom left" if lower else "top left",
+                    cliponaxis=False,
+                    textfont={"size": 10},
+                    line={"color": style.colour, "width": 1.5},
+                    marker={"size": 8, "symbol": mark},
+                    showlegend=line == column == 1,
+                    **place,
+                )
+        low, high = reach([log10(float(row[cost])) for row in points])
+        figure.update_xaxes(range=[low - _ROOM * (high - low), high], col=column)
     return figure
 
 
-def in_order(rows: Sequence[Row], cost: str) -> list[Row]:
-    """The rows from cheap to dear."""
+def _names(points: Sequence[Row], cost: str, quality: str) -> dict[int, str]:
+    """The sampling of each point that nothing beats, unless a cheaper one's name stands there."""
+    width, height = (
+        _span(points, cost, log=True),
+        _span(points, quality, log=quality == "frechet"),
+    )
+    names: dict[int, str] = {}
+    taken: list[tuple[float, float]] = []
+    for row in in_order((row for row in points if row["frontier"] == "**"), cost):
+        x, y = log10(float(row[cost])) / width, float(row[quality])
+        y = (log10(y) if quality == "frechet" else y) / height
+        if all(abs(x - left) > _NEAR[0] or abs(y - up) > _NEAR[1] for left, up in taken):
+            names[id(row)] = row["sampling"]
+            taken.append((x, y))
+    return names
 
-    def price(row: Row) -> float:
-        return float(row[cost])
 
-    return sorted(rows, key=price)
+def _span(points: Sequence[Row], name: str, *, log: bool) -> float:
+    """How far an axis reaches, as plotly counts."""
+    values = [float(row[name]) for row in points]
+    low, high = reach([log10(value) for value in values] if log else values)
+    return high - low
 
 
-def _placed(rows: Sequence[Row], cost: str, quality: str) -> dict[str, list[Any]]:
+def _placed(rows: Sequence[Row], cost: str, shown: str) -> dict[str, list[Any]]:
     told = [f"{row['model']}<br>{row['sampling']} {row['budget']}" for row in rows]
     return {
         "x": [float(row[cost]) for row in rows],
-        "y": [float(row[quality]) for row in rows],
+        "y": [float(row[shown]) for row in rows],
         "hovertext": told,
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgm_lite.viz.comparison import quality_against_cost
+from pgm_lite.viz.comparison import log_axis, quality_against_cost
 
 
 def row(model: str, budget: int, calls: float) -> dict[str, str]:
@@ -38,3 +38,10 @@ def test_what_is_not_there_is_named() -> None:
         quality_against_cost(ROWS, quality="spelling", title="t", costs=("tears",))
     with pytest.raises(ValueError, match="the rows have no 'beauty', only model"):
         quality_against_cost(ROWS, quality="beauty", title="t")
+
+
+def test_ticks_are_whole_numbers_and_few_where_an_axis_is_wide() -> None:
+    narrow, wide = log_axis([2, 30]), log_axis([0.001, 100])
+    shown = dict(zip(narrow["tickvals"], narrow["ticktext"], strict=True))
+    assert (shown[5], shown[20]) == ("5", "20")
+    assert [wide["ticktext"][3:6], len(wide["tickvals"])] == [["0.001", "0.01", "0.1"], 13]

@@ -34,3 +34,36 @@ def test_the_best_points_of_each_model_are_joined_and_the_best_of_all_named() ->
 def test_a_cost_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match="no cost is called 'tears'; the costs are calls"):
         frontier_figure({"tears": ROWS}, quality="validity", title="t")
+
+
+def test_what_keeps_a_quality_honest_stands_below_it_beside_its_aim() -> None:
+    rows = [{**each, "entropy": "2.7", "entropy_real": "2.9"} for each in ROWS]
+    figure = frontier_figure(
+        {"calls": marked(rows, "validity", "calls")}, quality="validity", title="t"
+    )
+    below = [trace for trace in figure.data if trace.yaxis == "y2"]
+    assert {value for trace in below for value in trace.y} == {2.7}
+    assert not any(trace.showlegend for trace in below)
+    assert [line.y0 for line in figure.layout.shapes] == [2.9]
+    assert figure.layout.yaxis2.range[0] < 2.7 < 2.9 < figure.layout.yaxis2.range[1]
+
+
+def test_a_name_that_would_cover_another_is_left_out() -> None:
+    near = [
+        row("w/a", "first", 1, 0.5),
+        row("w/a", "second", 1.05, 0.505),
+        row("w/a", "far", 9, 0.9),
+    ]
+    figure = frontier_figure(
+        {"GFLOP": marked(near, "validity", "GFLOP")}, quality="validity", title="t"
+    )
+    assert [list(trace.text) for trace in figure.data if trace.text] == [["first", "", "far"]]
+
+
+def test_a_family_has_one_colour_and_its_variants_open_marks() -> None:
+    rows = [row("x/pgm", "s", 1, 0.5), row("x/pgm_sdtt", "s", 2, 0.6), row("x/prime", "s", 3, 0.7)]
+    figure = frontier_figure({"GFLOP": marked(rows, "validity")}, quality="validity", title="t")
+    lines = {trace.name: trace for trace in figure.data if "lines" in trace.mode}
+    assert lines["pgm"].line.color == lines["pgm_sdtt"].line.color != lines["prime"].line.color
+    marks = {name: line.marker.symbol for name, line in lines.items()}
+    assert marks == {"pgm": "circle", "pgm_sdtt": "circle-open", "prime": "circle"}
