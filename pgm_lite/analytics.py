@@ -16,7 +16,7 @@ from pgm_lite.samplers.fill import ask
 from pgm_lite.trace import Trace
 
 TIED = 1e-6
-"""Entropies this close (nats) count as tied; a file keeps six decimals."""
+"""Scores or entropies (nats) this close count as tied; a file keeps six decimals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +30,10 @@ class OrderReport:
     ``distance_to_known``: the mean distance from a written position to the nearest one known
     before, ``distance_to_previous`` to the nearest one that the last step that wrote any did.
     In cells: rows apart plus columns apart on a grid.
-    ``tied``: positions asked about whose doubt equals that of the last one chosen, where some of
-    them were written and some not; 0 where the choice was clear. A trace keeps no score, so the
-    entropy of the law drawn from stands for it. ``leftmost`` marks ties from which the leftmost
-    positions were taken.
+    ``tied``: positions asked about whose score equals that of the last one chosen, where some of
+    them were written and some not; 0 where the choice was clear. Where a step keeps no score, as in
+    histories from elsewhere, least entropy is taken for it. ``leftmost`` marks ties from which the
+    leftmost positions were taken.
     ``entropy_left``: the sum of entropies (nats) of positions asked about and not written, a bound
     on the entropy that is left where every unknown position was asked about; elsewhere nan.
     ``asked`` counts positions asked about, ``thrown_away`` those of them that were not written.
@@ -62,7 +62,7 @@ class OrderReport:
         most = int(self.tied.max())
         said = (
             f"{steps} of {int((self.asked > 0).sum())} steps chose among tied positions (up to "
-            f"{most} with one entropy): the score did not decide there; a sampler that breaks "
+            f"{most} alike): the score did not decide there; a sampler that breaks "
             "ties by index goes left to right without saying so"
         )
         # By chance the leftmost are taken now and then; half of the time or more is a habit.
@@ -96,7 +96,8 @@ def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
     left = torch.full(shape, math.nan, dtype=torch.float64)
     surprise = torch.full(step_map.shape, math.nan, dtype=torch.float64)
     for index, step in enumerate(trace.steps):
-        tied[:, index], leftmost[:, index] = _ties(step.queried, step.written, step.entropy)
+        score = -step.entropy if step.score is None else step.score
+        tied[:, index], leftmost[:, index] = _ties(step.queried, step.written, score)
         waiting = step.queried & ~step.written
         complete = (step.queried | trace.state(index).known).all(1)
         doubt = step.entropy.where(waiting, 0.0).sum(1)
@@ -150,14 +151,14 @@ def regret(trace: Trace, model: Conditional, batch: int = 64) -> Float[Tensor, "
 
 
 def _ties(
-    queried: Bool[Tensor, "b n"], written: Bool[Tensor, "b n"], entropy: Float[Tensor, "b n"]
+    queried: Bool[Tensor, "b n"], written: Bool[Tensor, "b n"], score: Float[Tensor, "b n"]
 ) -> tuple[Int[Tensor, " b"], Bool[Tensor, " b"]]:
-    """How many positions tie with the most doubtful one written, and whether the leftmost won."""
+    """How many positions tie with the last of the best ones written, and whether the leftmost won."""
     chosen = queried & written
-    edge = entropy.masked_fill(~chosen, -math.inf).amax(1, keepdim=True)
-    tie = queried & ((entropy - edge).abs() <= TIED)
-    # Without a doubtful position left behind the order was not one of least entropy first, or
-    # nothing was left to choose from.
+    edge = score.masked_fill(~chosen, math.inf).amin(1, keepdim=True)
+    tie = queried & ((score - edge).abs() <= TIED)
+    # Without a position of that score left behind the order went by something else, or nothing was
+    # left to choose from.
     undecided = (tie & written).any(1) & (tie & ~written).any(1)
     place = torch.arange(queried.shape[1], device=queried.device)
     last = place.masked_fill(~(tie & written), -1).amax(1)

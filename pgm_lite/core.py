@@ -194,6 +194,8 @@ class Step:
     its digits does, and ``log_prob`` belongs to every position that got a digit. A step in which
     nothing happened and no model was called is idle; its cost is zero. With ``insert`` the position
     queried is the one that the next token would get, and it stays unknown where the row ends instead.
+    ``score`` is what a sighted order ranked the queried positions by, the highest first, zero
+    elsewhere; None where nothing was ranked.
     """
 
     canvas: Canvas
@@ -208,6 +210,7 @@ class Step:
     draft: DraftStep | None = None
     insert: InsertStep | None = None
     errors: ErrorStep | None = None
+    score: Float[Tensor, "b n"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

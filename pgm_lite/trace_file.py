@@ -98,7 +98,8 @@ class ErrorsPart(_Part):
 class StepPart(_Part):
     """One step; ``nfe`` counts all calls up to and including it.
 
-    ``errors`` is left out of the file where they were not measured.
+    ``scores`` are what the positions of ``entropy`` were ranked by, in the same order, null where
+    that is no finite number. They and ``errors`` are left out where nothing was ranked or measured.
     """
 
     nfe: Amount
@@ -108,6 +109,7 @@ class StepPart(_Part):
     events: list[Event]
     entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)]]]
     errors: ErrorsPart | None = None
+    scores: list[Annotated[float, Field(allow_inf_nan=False)] | None] | None = None
 
 
 class DigitsPart(_Part):
@@ -170,6 +172,11 @@ def parse(text: str) -> TraceFile:
             _check_event(event, file, f"{place}.events[{number}]")
         for number, (position, _) in enumerate(step.entropy):
             _check_position(position, file, f"{place}.entropy[{number}]")
+        if step.scores is not None and len(step.scores) != len(step.entropy):
+            raise fault(
+                f"{place}.scores",
+                f"{len(step.scores)} scores, but {len(step.entropy)} positions were asked about",
+            )
         for number, (position, _) in enumerate(step.errors.model if step.errors else ()):
             _check_position(position, file, f"{place}.errors.model[{number}]")
     return file

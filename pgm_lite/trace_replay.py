@@ -4,6 +4,8 @@ import math
 from collections.abc import Collection
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from pgm_lite.core import (
     NOBODY,
@@ -66,7 +68,17 @@ class Replay:
             draft=change.draft_step() if self.drafting else None,
             insert=change.insert_step(),
             errors=None if part.errors is None else _errors_of(part.errors, self.canvas.seq_len),
+            score=_score_of(part, self.canvas.seq_len),
         )
+
+
+def _score_of(part: StepPart, seq_len: int) -> Float[Tensor, "1 n"] | None:
+    if part.scores is None:
+        return None
+    score = torch.zeros(1, seq_len, dtype=torch.float64)
+    for (at, _), value in zip(part.entropy, part.scores, strict=True):
+        score[0, at] = math.nan if value is None else value
+    return score
 
 
 def _errors_of(part: ErrorsPart, seq_len: int) -> ErrorStep:

@@ -13,7 +13,7 @@ from pgm_lite.core import (
 from pgm_lite.trace_file import CostPart, ErrorsPart, Event, StepPart
 
 ENTROPY_DIGITS = 6
-"""Decimals of an entropy in the file."""
+"""Decimals of an entropy or a score in the file."""
 
 PROBABILITY_DIGITS = 9
 """Significant digits of a probability in the file; its logarithm is back within 1e-8 nats."""
@@ -22,6 +22,8 @@ PROBABILITY_DIGITS = 9
 def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPart:
     """One row of a step; ``nfe`` counts its calls and those before it."""
     cost, entropy = step.cost.row(row), listed_floats(step.entropy[row])
+    asked = true_in(step.queried[row])
+    scores = [] if step.score is None else listed_floats(step.score[row])
     return StepPart(
         nfe=nfe,
         cost=CostPart(
@@ -33,11 +35,9 @@ def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPar
         seconds=seconds,
         note=step.note,
         events=_events(step, row),
-        entropy=[
-            (position, round(entropy[position], ENTROPY_DIGITS))
-            for position in true_in(step.queried[row])
-        ],
+        entropy=[(position, round(entropy[position], ENTROPY_DIGITS)) for position in asked],
         errors=None if step.errors is None else _errors(step.errors, step.written, row),
+        scores=[_finite(scores[position]) for position in asked] if scores else None,
     )
 
 
@@ -45,6 +45,10 @@ def _errors(errors: ErrorStep, written: Bool[Tensor, "b n"], row: int) -> Errors
     model, (parallel,) = listed_floats(errors.model[row]), listed_floats(errors.parallel[row, None])
     places = true_in(written[row])
     return ErrorsPart(model=[(at, _lost(model[at])) for at in places], parallel=_lost(parallel))
+
+
+def _finite(score: float) -> float | None:
+    return round(score, ENTROPY_DIGITS) if math.isfinite(score) else None
 
 
 def _lost(nats: float) -> float | None:

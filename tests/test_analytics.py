@@ -11,8 +11,17 @@ from pgm_lite.analytics import analyse, kendall_tau, regret
 from pgm_lite.core import Canvas, Cost, Step
 from pgm_lite.draw import rng
 from pgm_lite.oracle import Support
-from pgm_lite.orders import confidence, entropy, halton, left_to_right, random_order
-from pgm_lite.samplers import unmask
+from pgm_lite.orders import (
+    SightedOrder,
+    confidence,
+    entropy,
+    halton,
+    left_to_right,
+    margin,
+    random_order,
+)
+from pgm_lite.policies import entropy_bounded
+from pgm_lite.samplers import unmask, unmask_adaptive
 from pgm_lite.schedules import uniform
 from pgm_lite.trace import Trace, record
 
@@ -90,13 +99,48 @@ def test_ties_are_counted_and_the_leftmost_are_noticed() -> None:
     assert report.tied.tolist() == [[3, 0, 2, 0]]
     assert report.leftmost.tolist() == [[True, False, True, False]]
     (warning,) = report.warnings
-    assert warning.startswith("2 of 4 steps chose among tied positions (up to 3 with one entropy)")
+    assert warning.startswith("2 of 4 steps chose among tied positions (up to 3 alike)")
     assert warning.endswith("2 of these 2 took the leftmost")
     elsewhere = analyse(told([[2], [1], [0], [3]], 4, [[0.0, 0.0, 0.0, 0.4], *[[0.1] * 4] * 3]))
     assert elsewhere.tied.tolist() == [[3, 3, 2, 0]]
     assert elsewhere.leftmost.tolist() == [[False, False, True, False]]
     assert "leftmost" not in elsewhere.warnings[0]
     assert analyse(told([[1], [0]], 2, [[0.5, 0.1], [0.5, 0.1]])).warnings == ()
+
+
+class Fixed:
+    """Three positions with laws of their own, whatever is known: equally sure of the best, not in all."""
+
+    laws = torch.tensor([[0.5, 0.5, 0, 0], [0.5, 0.3, 0.2, 0], [0.5, 0.25, 0.25, 0]]).double().log()
+
+    def log_probs(self, canvas: Canvas, where: torch.Tensor) -> torch.Tensor:
+        return self.laws[where.clamp(min=0)]
+
+    def cost(self, canvas: Canvas, where: torch.Tensor) -> Cost:
+        return Cost.zero(canvas.batch)
+
+
+@pytest.mark.parametrize(("order", "tied"), [(confidence(), 3), (margin(), 0), (entropy(), 0)])
+def test_ties_are_those_of_the_score_that_ranked(order: SightedOrder, tied: int) -> None:
+    """Equal confidence is no equal entropy: only the order that saw a tie is told of one."""
+    run = unmask(Fixed(), Canvas.blank(1, 3), schedule=(1, 1, 1), order=order, rng=rng(0))
+    trace = record(run, vocab_size=4)
+    for kept in (trace, Trace.from_json(trace.to_json())):
+        assert analyse(kept).tied.tolist() == [[tied, max(0, tied - 1), 0]]
+
+
+@pytest.mark.parametrize("order", [confidence(), entropy(), margin()])
+def test_what_is_written_outranks_what_is_not(order: SightedOrder) -> None:
+    law = laws.dirichlet(6, 3, seed=1)
+    runs = [unmask(law, Canvas.blank(9, 6), schedule=(2, 1, 3), order=order, rng=rng(0))]
+    runs += [
+        unmask_adaptive(law, Canvas.blank(9, 6), policy=entropy_bounded(0.5, order), rng=rng(0))
+    ]
+    for step in (step for run in runs for step in run):
+        worst = step.score.masked_fill(~(step.queried & step.written), math.inf).amin(1)
+        best = step.score.masked_fill(~step.queried | step.written, -math.inf).amax(1)
+        assert bool((worst >= best).all())
+        assert bool((step.score[~step.queried] == 0).all())
 
 
 def test_entropy_left_and_positions_thrown_away() -> None:

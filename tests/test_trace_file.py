@@ -47,6 +47,11 @@ BAD = [
     ("colour", lambda f: set_in(f, ["red"] * 4, "layout", "palette"), r"layout.palette\[0\]: "),
     ("reads", lambda f: set_in(f, "all", "model", "reads"), "model.reads: "),
     ("groups", lambda f: f | {"groups": [0, 1]}, "groups: 2 entries, but seq_len is 16"),
+    (
+        "scores",
+        lambda f: set_in(f, [0.5], "steps", 0, "scores"),
+        r"steps\[0\].scores: 1 scores, but 8 positions were asked about",
+    ),
     ("nfe", lambda f: set_in(f, 7, "steps", 1, "nfe"), r"steps\[1\].nfe: 7, but .* add up to 2"),
     ("cost", lambda f: set_in(f, -1, "steps", 1, "cost", "calls"), r"steps\[1\].cost.calls: "),
     ("flops", lambda f: set_in(f, "many", "steps", 0, "cost", "flops"), r"steps\[0\].cost.flops: "),

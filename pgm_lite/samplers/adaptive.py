@@ -59,11 +59,20 @@ def _unmask_adaptive(
         answers, cost = ask(model, canvas, where), model.cost(canvas, where)
         past = _watched(past, where, answers.own, canvas.seq_len, policy.history)
         moves = gather_positions(past.moves, where)
-        ranking = order.choose(where, order.score(answers.own), where.shape[1], rng=rng)
+        score = order.score(answers.own)
+        ranking = order.choose(where, score, where.shape[1], rng=rng)
         chosen = _accepted(policy, where, answers, moves, ranking)
         there = where.gather(1, chosen.clamp(min=0)).masked_fill(chosen < 0, NOBODY)
         draws = draw_at(there, gather_positions(answers.laws, chosen), rng=rng)
-        step = write(canvas, draws, asked=where, laws=answers.laws, cost=cost, when=f"call {call}")
+        step = write(
+            canvas,
+            draws,
+            asked=where,
+            laws=answers.laws,
+            cost=cost,
+            when=f"call {call}",
+            score=score,
+        )
         canvas = step.canvas
         yield step
 

@@ -63,8 +63,12 @@ def write(
     laws: Float[Tensor, "b q v"],
     cost: Cost,
     when: str,
+    score: Float[Tensor, "b q"] | None = None,
 ) -> Step:
-    """The step that writes ``draws`` after the model answered ``laws`` at ``asked``."""
+    """The step that writes ``draws`` after the model answered ``laws`` at ``asked``.
+
+    ``score`` is what ranked the positions asked about, if anything did.
+    """
     n = canvas.seq_len
     written = positions_mask(draws.where, n)
     unknown, known = canvas.unknown.sum(1), canvas.known.sum(1)
@@ -79,6 +83,7 @@ def write(
             f"{when}: {spread(written.sum(1))} of {spread(unknown)} unknown tokens written "
             f"from {spread(known)} known ones"
         ),
+        score=None if score is None else scatter(asked, score.double(), n),
     )
 
 

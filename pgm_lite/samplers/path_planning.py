@@ -100,6 +100,7 @@ def _path_planning(
             step,
             canvas=step.canvas.reopen(listed(reopened)),
             reopened=reopened,
+            score=own,
             note=step.note + again,
         )
         canvas = step.canvas

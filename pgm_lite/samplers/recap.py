@@ -117,6 +117,7 @@ def _recap(
         if isinstance(order, BlindOrder):
             group = line[:, done : done + size]
             asked = at = group[:, : counts[0]]
+            score = None
             own, memory = inner.full(canvas, asked)
             answers = dressed(model, own, asked)
             laws = answers.laws
@@ -139,6 +140,7 @@ def _recap(
             laws=answers.laws,
             cost=inner.cost(canvas, asked),
             when=f"step {index}, full",
+            score=score,
         )
         canvas = step.canvas
         yield step

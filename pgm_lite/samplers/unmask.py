@@ -136,10 +136,12 @@ def _sighted(
                 score = score + noise * left * gumbel(where.shape, rng=rng).to(score.device)
             draws = everywhere.only(order.choose(where, score, count, rng=rng))
         else:
-            chosen = order.choose(where, order.score(answers.own), count, rng=rng)
+            score = order.score(answers.own)
+            chosen = order.choose(where, score, count, rng=rng)
             laws_there = laws.gather(1, chosen[..., None].expand(-1, -1, laws.shape[-1]))
             draws = draw_at(where.gather(1, chosen), laws_there, rng=rng)
-        step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=f"step {index}")
+        when = f"step {index}"
+        step = write(canvas, draws, asked=where, laws=laws, cost=cost, when=when, score=score)
         canvas = step.canvas
         yield step
 
