@@ -48,7 +48,7 @@ def train(
     dataset: Annotated[str, typer.Option(help="which data set")],
     model: Annotated[str, typer.Option(help="ar, mdlm, pgm, prime, self_spec or insertion")],
     preset: Annotated[
-        str, typer.Option(help="tiny (as shipped), small (drafts) or mini (a trial)")
+        str, typer.Option(help="tiny (as shipped), medium, small (drafts) or mini (a trial)")
     ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,

@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
             width=144, heads=4, depth=6, steps=4400, batch=32, rotary=(3.14, 0.1), sharpness=2.0
         ),
         "sentences": Recipe(
-            width=128, heads=4, depth=4, steps=1500, batch=32, rotary=(3.14, 0.1), sharpness=2.0
+            width=88, heads=4, depth=4, steps=6000, batch=32, rotary=(3.14, 0.1), sharpness=2.0
         ),
     },
     "mini": {
@@ -64,6 +64,9 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "faces": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
         "austen": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
         "sentences": Recipe(width=32, heads=2, depth=2, steps=20, batch=4, warmup=5),
+    },
+    "medium": {
+        "shidoku": Recipe(width=48, heads=2, depth=3, steps=2500, batch=128),
     },
     "small": {
         "shidoku": Recipe(width=32, heads=2, depth=2, steps=2500, batch=128),
@@ -73,7 +76,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
 """Presets by name and data set.
 
 ``tiny`` is what the shipped checkpoints used, ``mini`` is a trial, and ``small`` makes the network
-that drafts for a larger one of the same data set.
+that drafts for a larger one of the same data set. ``medium`` is all that an AR of shidoku needs.
 """
 
 
