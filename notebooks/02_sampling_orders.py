@@ -413,7 +413,7 @@ investigate(sharp_eyed)
 
 # %% [markdown]
 # A real trace gives itself away in another place, too: `pgm.analyse(trace).warnings` says when a
-# step had to choose among positions with the same entropy.
+# step had to choose among positions with the same score.
 #
 # ## 8. Three questions
 #

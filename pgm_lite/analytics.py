@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from pgm_lite import samplers
 from pgm_lite.core import Canvas, Conditional
+from pgm_lite.protocols import DigitConditional, unwrapped
 from pgm_lite.samplers.fill import ask
 from pgm_lite.trace import Trace
 
-TIED = 1e-6
-"""Scores or entropies (nats) this close count as tied; a file keeps six decimals."""
+TIED = 1e-9
+"""Scores this close count as tied. Of scores near certainty most lie closer than 1e-6."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,16 +26,17 @@ class OrderReport:
     """Order analytics of each row of a trace; nan where a figure is not defined. Axis s: steps.
 
     ``step_map``: the step, from 1, that wrote each position; 0 is given, -1 still unknown.
-    ``ar_ness``: Kendall's tau-b of step against position over written positions: 1 is left to
+    ``ar_ness``: Kendall's tau-b of step against place over written positions: 1 is left to
     right, -1 right to left. Positions of one step tie, and tau-b takes ties out of its scale; where
     all were written in one step it is not defined.
     ``distance_to_known``: the mean distance from a written position to the nearest one known
     before, ``distance_to_previous`` to the nearest one that the last step that wrote any did.
-    In cells: rows apart plus columns apart on a grid.
+    In cells: rows apart plus columns apart on a grid. Where tokens were inserted, a place is where
+    the token stands in the finished row.
     ``tied``: positions asked about whose score equals that of the last one chosen, where some of
-    them were written and some not; 0 where the choice was clear. Where a step keeps no score, as in
-    histories from elsewhere, least entropy is taken for it. ``leftmost`` marks ties from which the
-    leftmost positions were taken.
+    them were written and some not; 0 where the choice was clear or nothing was ranked. In histories
+    from elsewhere, which keep no scores, least entropy is taken for the score. ``leftmost`` marks
+    ties from which the leftmost positions were taken.
     ``entropy_left``: the sum of entropies (nats) of positions asked about and not written, a bound
     on the entropy that is left where every unknown position was asked about; elsewhere nan.
     ``asked`` counts positions asked about, ``thrown_away`` those of them that were not written.
@@ -88,16 +91,18 @@ class OrderReport:
 
 def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
     """Order analytics of a trace; with a model, also the regret of its commitments."""
-    step_map = trace.step_map()
-    known, previous = _localities(trace, step_map)
+    step_map, final = trace.step_map(), trace.order_at(len(trace.steps))
+    known, previous = _localities(trace, final)
+    foreign = trace.header.sampler not in samplers.__all__
     shape = (len(step_map), len(trace.steps))
     tied, asked, thrown = (torch.zeros(shape, dtype=torch.long) for _ in "123")
     leftmost = torch.zeros(shape, dtype=torch.bool)
     left = torch.full(shape, math.nan, dtype=torch.float64)
     surprise = torch.full(step_map.shape, math.nan, dtype=torch.float64)
     for index, step in enumerate(trace.steps):
-        score = -step.entropy if step.score is None else step.score
-        tied[:, index], leftmost[:, index] = _ties(step.queried, step.written, score)
+        score = -step.entropy if step.score is None and foreign else step.score
+        if score is not None:
+            tied[:, index], leftmost[:, index] = _ties(step.queried, step.written, score)
         waiting = step.queried & ~step.written
         complete = (step.queried | trace.state(index).known).all(1)
         doubt = step.entropy.where(waiting, 0.0).sum(1)
@@ -106,7 +111,7 @@ def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
         surprise = (-step.log_prob).where(step.written, surprise)
     return OrderReport(
         step_map=step_map,
-        ar_ness=kendall_tau(step_map),
+        ar_ness=kendall_tau(_as_read(step_map, final)),
         distance_to_known=known,
         distance_to_previous=previous,
         tied=tied,
@@ -117,6 +122,11 @@ def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
         surprise=surprise.masked_fill(step_map <= 0, math.nan),
         regret=None if model is None else regret(trace, model),
     )
+
+
+def _as_read(step_map: Int[Tensor, "b n"], final: Int[Tensor, "b n"]) -> Int[Tensor, "b n"]:
+    """The step of each token as they are read in the end; -1 where there is none."""
+    return step_map.gather(1, final.clamp(min=0)).masked_fill(final < 0, -1)
 
 
 def kendall_tau(step_map: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
@@ -139,11 +149,20 @@ def regret(trace: Trace, model: Conditional, batch: int = 64) -> Float[Tensor, "
     One question a written position; nan where a position was given or is unknown. An oracle that
     finds the other tokens impossible answers as it does elsewhere: uniformly, or with an error.
     """
+    inner = unwrapped(model)
+    code = inner.digits if isinstance(inner, DigitConditional) else None
+    if not isinstance(inner, Conditional):
+        raise ValueError(
+            f"regret asks about a token given all others, on both sides of it, and "
+            f"{type(inner).__name__} has no law of that; hand over a conditional, such as an MDLM, a "
+            "PGM, Prime or an oracle"
+        )
     final, written = trace.final, trace.step_map() > 0
     rows, places = written.nonzero(as_tuple=True)
     found = torch.full(written.shape, math.nan, dtype=torch.float64)
     for row, place in zip(torch.split(rows, batch), torch.split(places, batch), strict=True):
         canvas = Canvas(final.tokens[row], final.known[row]).reopen(place[:, None])
+        canvas = canvas if code is None else code.spell(canvas)
         laws = ask(model, canvas, place[:, None]).laws[:, 0]
         token = final.tokens[row, place]
         found[row, place] = -laws.gather(1, token[:, None])[:, 0].to(found.device)
@@ -167,14 +186,20 @@ def _ties(
 
 
 def _localities(
-    trace: Trace, step_map: Int[Tensor, "b n"]
+    trace: Trace, final: Int[Tensor, "b n"]
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
     """Mean distances from written positions to the nearest known one, and to the last written."""
+    batch, n = final.shape
     columns = trace.header.layout.columns
-    place = torch.arange(step_map.shape[1], device=step_map.device)
+    place = torch.arange(n, device=final.device).expand(batch, -1)
+    if any(step.insert is not None for step in trace.steps):
+        # Positions are names; those that stay unknown are put aside in the last slot.
+        slots = torch.zeros(batch, n + 1, dtype=torch.long, device=final.device)
+        place = slots.scatter(1, final.where(final >= 0, n), place)[:, :n]
     row, column = place // columns, place % columns
-    apart = ((row[:, None] - row).abs() + (column[:, None] - column).abs()).double()
-    sums = torch.zeros(2, len(step_map), dtype=torch.float64, device=step_map.device)
+    apart = (row[:, :, None] - row[:, None]).abs() + (column[:, :, None] - column[:, None]).abs()
+    apart = apart.double()
+    sums = torch.zeros(2, batch, dtype=torch.float64, device=final.device)
     counts = torch.zeros_like(sums)
     previous = torch.zeros_like(trace.init.known)
     for index, step in enumerate(trace.steps):

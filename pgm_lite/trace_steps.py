@@ -13,7 +13,10 @@ from pgm_lite.core import (
 from pgm_lite.trace_file import CostPart, ErrorsPart, Event, StepPart
 
 ENTROPY_DIGITS = 6
-"""Decimals of an entropy or a score in the file."""
+"""Decimals of an entropy in the file."""
+
+SCORE_DIGITS = 12
+"""Significant digits of a score in the file; near certainty scores differ by little."""
 
 PROBABILITY_DIGITS = 9
 """Significant digits of a probability in the file; its logarithm is back within 1e-8 nats."""
@@ -48,7 +51,7 @@ def _errors(errors: ErrorStep, written: Bool[Tensor, "b n"], row: int) -> Errors
 
 
 def _finite(score: float) -> float | None:
-    return round(score, ENTROPY_DIGITS) if math.isfinite(score) else None
+    return float(f"{score:.{SCORE_DIGITS}g}") if math.isfinite(score) else None
 
 
 def _lost(nats: float) -> float | None:

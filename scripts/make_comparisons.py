@@ -1,6 +1,6 @@
 """Measure self-speculation against MDLM, Prime against MDLM, and the frontier, and draw them.
 
-    python scripts/make_comparisons.py [--samples N] [speculation | digits | frontier | cliff]
+    python scripts/make_comparisons.py [--samples N] [--dataset D] [speculation | digits | frontier | cliff]
 
 Writes assets/figures/NAME.json (every row) and NAME.png; one process, contestants alternating.
 """
@@ -39,20 +39,25 @@ def main() -> None:
         "what", nargs="*", help="speculation, digits, frontier, cliff; all if left out"
     )
     parser.add_argument("--samples", type=int, default=48)
+    parser.add_argument("--dataset", choices=QUALITY, action="append", help="all if left out")
     parser.add_argument("--drawn", action="store_true", help="only draw what was measured before")
     given = parser.parse_args()
+    datasets = given.dataset or list(QUALITY)
     FIGURES.mkdir(exist_ok=True)
     for what in given.what or ["speculation", "digits", "frontier", "cliff"]:
         if what == "frontier":
-            frontiers(drawn=given.drawn)
+            frontiers(datasets, drawn=given.drawn)
             continue
         if what == "cliff":
             bills = [asdict(bill) for size in SIZES for bill in cliff(*size)]
             keep("cost_cliff", bills, cost_cliff(bills))
             continue
-        for name, rows, quality, title in (speculation if what == "speculation" else digits)(
-            given.samples, drawn=given.drawn
-        ):
+        found = (
+            speculation(datasets, given.samples, drawn=given.drawn)
+            if what == "speculation"
+            else digits(given.samples, drawn=given.drawn)
+        )
+        for name, rows, quality, title in found:
             keep(name, rows, quality_against_cost(rows, quality=quality, title=title))
 
 
@@ -68,9 +73,10 @@ def keep(
     shutil.move(picture.with_suffix(".png"), FIGURES / f"{name}.png")
 
 
-def frontiers(*, drawn: bool) -> None:
+def frontiers(datasets: Sequence[str], *, drawn: bool) -> None:
     """Every sampler on every checkpoint; points that were measured before are kept."""
-    for dataset, quality in QUALITY.items():
+    for dataset in datasets:
+        quality = QUALITY[dataset]
         name = f"frontier_{dataset}"
         before = measured(name) if (FIGURES / f"{name}.json").exists() else []
         rows = before if drawn else list(frontier.frontier(dataset, done=before))
@@ -85,9 +91,12 @@ def measured(name: str) -> list[Row]:
     return json.loads((FIGURES / f"{name}.json").read_text())
 
 
-def speculation(count: int, *, drawn: bool) -> Iterator[tuple[str, list[Row], str, str]]:
-    """MDLM, the trunk alone and verified drafts at many budgets, on every data set."""
-    for dataset, quality in QUALITY.items():
+def speculation(
+    datasets: Sequence[str], count: int, *, drawn: bool
+) -> Iterator[tuple[str, list[Row], str, str]]:
+    """MDLM, the trunk alone and verified drafts at many budgets."""
+    for dataset in datasets:
+        quality = QUALITY[dataset]
         name = f"speculation_{dataset}"
         rows = measured(name) if drawn else list(speculated(dataset, SAMPLES.get(dataset, count)))
         title = f"{dataset}: {quality} against cost, {rows[0]['samples']} samples"

@@ -4,12 +4,15 @@ import math
 
 import pytest
 import torch
+from networks import LINE, SPELLED, stirred
 from scipy.stats import kendalltau
 
 from pgm_lite import datasets, laws
 from pgm_lite.analytics import analyse, kendall_tau, regret
 from pgm_lite.core import Canvas, Cost, Step
 from pgm_lite.draw import rng
+from pgm_lite.insertion_oracle import InsertionOracle
+from pgm_lite.models import AR, Insertion, Prime
 from pgm_lite.oracle import Support
 from pgm_lite.orders import (
     SightedOrder,
@@ -21,7 +24,7 @@ from pgm_lite.orders import (
     random_order,
 )
 from pgm_lite.policies import entropy_bounded
-from pgm_lite.samplers import unmask, unmask_adaptive
+from pgm_lite.samplers import ancestral, insert, unmask, unmask_adaptive, unmask_digits
 from pgm_lite.schedules import uniform
 from pgm_lite.trace import Trace, record
 
@@ -111,7 +114,9 @@ def test_ties_are_counted_and_the_leftmost_are_noticed() -> None:
 class Fixed:
     """Three positions with laws of their own, whatever is known: equally sure of the best, not in all."""
 
-    laws = torch.tensor([[0.5, 0.5, 0, 0], [0.5, 0.3, 0.2, 0], [0.5, 0.25, 0.25, 0]]).double().log()
+    laws = torch.tensor(
+        [[0.5, 0.5, 0, 0], [0.5, 0.3, 0.2, 0], [0.5, 0.25, 0.25, 0]], dtype=torch.float64
+    ).log()
 
     def log_probs(self, canvas: Canvas, where: torch.Tensor) -> torch.Tensor:
         return self.laws[where.clamp(min=0)]
@@ -127,6 +132,50 @@ def test_ties_are_those_of_the_score_that_ranked(order: SightedOrder, tied: int)
     trace = record(run, vocab_size=4)
     for kept in (trace, Trace.from_json(trace.to_json())):
         assert analyse(kept).tied.tolist() == [[tied, max(0, tied - 1), 0]]
+
+
+def test_nearly_tied_is_not_tied_and_coins_are_not_scores() -> None:
+    class Sure(Fixed):
+        laws = torch.tensor(
+            [[1 - 2e-7, 2e-7], [1 - 1e-7, 1e-7], [1 - 3e-7, 3e-7]], dtype=torch.float64
+        ).log()
+
+    run = unmask(Sure(), Canvas.blank(1, 3), schedule=(1, 1, 1), order=confidence(), rng=rng(0))
+    trace = record(run, vocab_size=2)
+    for kept in (trace, Trace.from_json(trace.to_json())):
+        assert analyse(kept).tied.tolist() == [[0, 0, 0]]
+    chain = laws.markov(6, 2)  # all positions alike: one entropy for all
+    run = ancestral(chain, Canvas.blank(8, 6), steps=3, rng=rng(0), asks="unknown")
+    assert analyse(record(run, vocab_size=2)).warnings == ()
+
+
+def test_inserted_tokens_stand_where_they_are_read() -> None:
+    oracle = InsertionOracle(torch.tensor([[0, 1, 1, 0, 1], [1, 0, 0, 1, 0]]), 2)
+    trace = record(insert(oracle, Canvas.blank(6, 5), rng=rng(0)), vocab_size=2)
+    report, steps = analyse(trace), trace.step_map()
+    for row, order in enumerate(trace.order_at(len(trace.steps)).tolist()):
+        when = [int(steps[row, name]) for name in order]
+        expected = kendalltau(when, range(5), variant="b").statistic
+        assert float(report.ar_ness[row]) == pytest.approx(expected)
+        jumps = [abs(when.index(k) - when.index(k + 1)) for k in range(1, 5)]
+        assert float(report.distance_to_previous[row]) == pytest.approx(sum(jumps) / 4)
+    assert float(report.ar_ness.min()) < 0.9  # names alone would say 1 in every row
+
+
+def test_regret_of_half_known_tokens_and_of_models_that_look_one_way_only() -> None:
+    prime = stirred(Prime, SPELLED)
+    run = unmask_digits(prime, Canvas.blank(2, 12), steps=6, rng=rng(0))
+    trace = record(run, vocab_size=5)
+    found = regret(trace, prime)
+    hidden = trace.final.reopen(torch.tensor([[3], [3]]))
+    laws_there = prime.log_probs(prime.digits.spell(hidden), torch.tensor([[3], [3]]))[
+        :, 0
+    ].double()
+    by_hand = -laws_there.log_softmax(-1).gather(1, trace.final.tokens[:, 3:4])[:, 0]
+    torch.testing.assert_close(found[:, 3], by_hand, rtol=0, atol=1e-5)
+    for family in (AR, Insertion):
+        with pytest.raises(ValueError, match="given all others, on both sides of it, and"):
+            analyse(trace, stirred(family, LINE))
 
 
 @pytest.mark.parametrize("order", [confidence(), entropy(), margin()])
