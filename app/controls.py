@@ -113,7 +113,7 @@ def draw_knob(knob: Knob, *, visible: bool) -> Component:
     """A slider for a number; a few choices side by side, more of them in a list."""
     label, info = spoken(knob.name), knob.help
     if knob.kind != "choice":
-        step = 1 if knob.kind == "int" else 0.05
+        step = 1 if knob.kind == "int" else knob.step
         return gr.Slider(
             knob.low,
             knob.high,

@@ -6,8 +6,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from app.runs import RefusedError
 from app.wish import Wish
-from app.words import DATASETS, FAMILIES, SAMPLERS, dataset_words
+from app.words import DATASETS, FAMILIES, SAMPLERS, dataset_words, spoken
 from pgm_lite import catalog
 from pgm_lite.knobs import Knob, Value, relevant
 
@@ -59,7 +60,10 @@ class Form:
         return dict(zip(self.inputs, values, strict=True))
 
     def wish(self, *values: object) -> Wish:
-        """What these values ask for; knobs that do not matter are left out."""
+        """What these values ask for; knobs that do not matter are left out.
+
+        A ``RefusedError`` says which number is none.
+        """
         given = self.named(values)
         models = tuple(str(given[model]) for model in self.models)
         sampler = sampler_for(models, given[self.sampler])
@@ -71,10 +75,10 @@ class Form:
         return Wish(
             models=models,
             sampler=sampler,
-            settings=tuple((name, knobs[name]) for name in matters),
+            settings=tuple((name, filled(name, knobs[name])) for name in matters),
             seed=whole(given[self.seed]),
             label=tuple(chosen.items()) if labelled else (),
-            guidance=float(given[self.guidance]) if labelled else 0.0,
+            guidance=float(filled("guidance", given[self.guidance])) if labelled else 0.0,
             ramp=str(given[self.ramp]) if labelled else "constant",
             prompt=str(given[self.prompt] or ""),
             clock=str(given[self.clock]) if self.clock else "flops",
@@ -98,7 +102,9 @@ class Form:
             update: dict[str, Any] = {"visible": name in matters}
             if knob.kind == "int":
                 top = min(int(knob.high), seq_len)
-                update |= {"maximum": top, "value": min(int(given[self.knobs[name]]), top)}
+                value = given[self.knobs[name]]
+                value = knob.default if value is None else value
+                update |= {"maximum": top, "value": min(int(value), top)}
             updates.append(gr.update(**update))
         labelled = all(card.labels for card in cards)
         return [*updates, gr.update(visible=labelled), gr.update(visible=labelled)]
@@ -162,8 +168,18 @@ class Form:
 
 
 def whole(seed: object) -> int:
-    """The seed as it was typed; -1, which no generator takes, where it is no whole number."""
-    return int(seed) if isinstance(seed, int | float) and seed == int(seed) else -1
+    """The seed as it was typed."""
+    if isinstance(seed, int) or (isinstance(seed, float) and seed.is_integer()):
+        return int(seed)
+    said = "nothing was given" if seed is None else f"got {seed}"
+    raise RefusedError({"seed": f"the seed must be a whole number; {said}"})
+
+
+def filled(name: str, value: Value | None) -> Value:
+    """The value of a control that has to hold one."""
+    if value is None:
+        raise RefusedError({"run": f"{spoken(name)} is empty; give it a value"})
+    return value
 
 
 def every_knob() -> dict[str, Knob]:

@@ -4,10 +4,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
-from app import asking
+from app import asking, order
 from app.parts import COPY, FETCH, SHOW_ADDRESS
 from app.wish import Tab
 from pgm_lite import viz
@@ -37,6 +38,7 @@ class Stage:
     clock: gr.State
     address: gr.Textbox
     figures: list[gr.Plot]
+    order: gr.Markdown
 
     @property
     def outputs(self) -> Updates:
@@ -47,7 +49,8 @@ class Stage:
 def show(traces: list[str], clock: str, query: str) -> Updates:
     """The values of ``Stage.outputs`` for these traces."""
     asking.remember(traces)
-    return [viz.payload_json(traces, clock), traces, clock, query]
+    # What was run before may come from the cache; a mark of its own lets the player start anew.
+    return [viz.payload_json(traces, clock, mark=uuid4().hex), traces, clock, query]
 
 
 def draw(tab: Tab) -> Stage:
@@ -58,6 +61,7 @@ def draw(tab: Tab) -> Stage:
         clock=gr.State("steps"),
         address=gr.Textbox(visible="hidden", elem_id=f"address-{tab}"),
         figures=[],
+        order=gr.Markdown(render=False, elem_classes="order"),
     )
     with gr.Row(elem_classes="takeaway"):
         copy = gr.Button("Copy link", size="sm", elem_id=f"copy-{tab}")
@@ -69,19 +73,26 @@ def draw(tab: Tab) -> Stage:
     file = gr.DownloadButton(visible="hidden", elem_id=f"file-{tab}")
     # The figures load plotly, 4.6 MB that nobody should wait for who only wants to watch.
     opened = gr.State(value=False)
-    drawer = gr.Accordion("Curves of this run", open=False, elem_classes="drawer")
-    with drawer, gr.Row(elem_classes="figures"):
-        stage.figures += [gr.Plot(show_label=False) for _ in range(3 - (tab == "race"))]
+    drawer = gr.Accordion("Curves and order of this run", open=False, elem_classes="drawer")
+    with drawer:
+        with gr.Row(elem_classes="figures"):
+            stage.figures += [gr.Plot(show_label=False) for _ in range(3 - (tab == "race"))]
+        stage.order.render()
 
     def redraw(traces: list[str] | None, is_open: bool) -> Updates:
         drawn = figures(traces) if traces and is_open else [gr.skip()] * len(stage.figures)
         return [is_open, *drawn]
 
+    def recount(traces: list[str] | None, is_open: bool) -> Updates | str:
+        return order.told(traces) if traces and is_open else gr.skip()
+
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    outputs = [opened, *stage.figures]
-    drawer.expand(lambda traces: redraw(traces, True), stage.traces, outputs, **quiet)
+    outputs, inputs = [opened, *stage.figures], [stage.traces, opened]
+    drawn = drawer.expand(lambda traces: redraw(traces, True), stage.traces, outputs, **quiet)
     drawer.collapse(lambda: False, None, opened, **quiet)
-    stage.traces.change(redraw, [stage.traces, opened], outputs, **quiet)
+    # Regret asks the model about every token once more: the curves need not wait for it.
+    for before in (drawn, stage.traces.change(redraw, inputs, outputs, **quiet)):
+        before.then(recount, inputs, stage.order, **quiet)
     copy.click(None, stage.address, None, js=COPY.replace("TAB", tab))
     for button, kind in files:
         button.click(

@@ -64,7 +64,11 @@ def connect(tab: Tab, form: Form, shown: Stage) -> None:
 
 def answer(tab: Tab, form: Form, *values: object) -> list[Any]:
     """Grant what the controls ask for, or say beside each control what is wrong with it."""
-    return grant(tab, form, form.wish(*values))
+    try:
+        wish = form.wish(*values)
+    except runs.RefusedError as refused:
+        return [gr.skip()] * 4 + blame(form, refused.problems)
+    return grant(tab, form, wish)
 
 
 def grant(tab: Tab, form: Form, wish: Wish) -> list[Any]:

@@ -6,6 +6,7 @@ finished sequence says of each commitment; an exact oracle will do, or the netwo
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -89,7 +90,7 @@ class OrderReport:
         return cells
 
 
-def analyse(trace: Trace, model: Conditional | None = None) -> OrderReport:
+def analyse(trace: Trace, model: object | None = None) -> OrderReport:
     """Order analytics of a trace; with a model, also the regret of its commitments."""
     step_map, final = trace.step_map(), trace.order_at(len(trace.steps))
     known, previous = _localities(trace, final)
@@ -143,7 +144,7 @@ def kendall_tau(step_map: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
 
 
 @torch.no_grad()
-def regret(trace: Trace, model: Conditional, batch: int = 64) -> Float[Tensor, "b n"]:
+def regret(trace: Trace, model: object, batch: int = 64) -> Float[Tensor, "b n"]:
     """-log probability (nats) of each written token given all other known tokens at the end.
 
     One question a written position; nan where a position was given or is unknown. An oracle that
@@ -163,7 +164,7 @@ def regret(trace: Trace, model: Conditional, batch: int = 64) -> Float[Tensor, "
     for row, place in zip(torch.split(rows, batch), torch.split(places, batch), strict=True):
         canvas = Canvas(final.tokens[row], final.known[row]).reopen(place[:, None])
         canvas = canvas if code is None else code.spell(canvas)
-        laws = ask(model, canvas, place[:, None]).laws[:, 0]
+        laws = ask(cast("Conditional", model), canvas, place[:, None]).laws[:, 0]
         token = final.tokens[row, place]
         found[row, place] = -laws.gather(1, token[:, None])[:, 0].to(found.device)
     return found

@@ -38,7 +38,8 @@ def sighted(settings: Settings) -> bool:
 class Knob:
     """One choice a sampler leaves open, with its range and what it does in one sentence.
 
-    ``applies`` says whether it matters, given the other settings.
+    ``applies`` says whether it matters, given the other settings; ``step`` is how finely a slider
+    turns it, from ``low`` on, so that the default can be found again.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Knob:
     high: float = 0.0
     choices: tuple[str, ...] = ()
     applies: Callable[[Settings], bool] = always
+    step: float = 0.05
 
     def check(self, value: Value) -> Value:
         """The value, if it is of the right kind and in range."""
@@ -131,6 +133,7 @@ DELTA = Knob(
     0.002,
     1,
     applies=lambda settings: settings.get("window") == "cosine",
+    step=0.002,
 )
 SHARE = Knob(
     "share",
@@ -140,6 +143,7 @@ SHARE = Knob(
     0.01,
     2,
     applies=lambda settings: settings.get("window") == "linear",
+    step=0.01,
 )
 SIZE = Knob(
     "size",
@@ -173,6 +177,7 @@ THRESHOLD = Knob(
     0.01,
     1,
     applies=lambda settings: settings.get("stop") == "threshold",
+    step=0.01,
 )
 LONGEST = Knob("longest", "int", 64, "cut a sequence that has grown to this many tokens", 1, 256)
 ORDER = Knob("order", "choice", "random", "which positions come next", choices=ORDER_NAMES)

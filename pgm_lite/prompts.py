@@ -26,7 +26,7 @@ def canvas_from(dataset: Dataset, prompt: str, *, batch: int = 1) -> Canvas:
     if dataset.layout.palette is not None:
         return half_portrait(dataset, prompt, batch)
     if dataset.layout.kind == "grid":
-        prompt = prompt.replace(" ", "").replace("\n", "")
+        prompt = "".join(prompt.split()) or UNKNOWN
     if len(prompt) > dataset.seq_len:
         raise ValueError(
             f"the prompt has {len(prompt)} symbols but the sequence only {dataset.seq_len} "

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from pgm_lite import catalog
 from pgm_lite.knobs import STEPS, TEMPERATURE, Knob, Value
 
 
@@ -18,3 +19,13 @@ def test_a_knob_gives_the_value_back() -> None:
 def test_a_knob_refuses_what_is_no_number(knob: Knob, value: Value) -> None:
     with pytest.raises(ValueError, match=f"{knob.name} must be a number"):
         knob.check(value)
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [knob for each in catalog.SAMPLERS.values() for knob in each.knobs if knob.kind == "float"],
+    ids=lambda knob: knob.name,
+)
+def test_a_slider_finds_the_default_again(knob: Knob) -> None:
+    places = (float(knob.default) - knob.low) / knob.step
+    assert places == pytest.approx(round(places), abs=1e-6)

@@ -33,6 +33,10 @@ def test_a_text_makes_its_characters_known_and_leaves_gaps() -> None:
     assert whole.known.all()
 
 
+def test_a_grid_of_blanks_knows_nothing() -> None:
+    assert not canvas_from(shidoku(), "  \n ").known.any()
+
+
 def test_a_grid_is_given_cell_by_cell_and_spaces_do_not_count() -> None:
     canvas = canvas_from(shidoku(), "1_3_ __2_\n4")
     assert canvas.known[0].nonzero()[:, 0].tolist() == [0, 2, 6, 8]

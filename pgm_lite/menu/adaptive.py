@@ -61,6 +61,7 @@ EPSILON = Knob(
     0,
     1,
     applies=lambda settings: settings.get("history") != 0,
+    step=0.001,
 )
 HISTORY = Knob("history", "int", 2, "for how many steps an answer has to be stable", 0, 8)
 SCOPE = Knob(

@@ -35,6 +35,7 @@ FULL_FIRST = Knob(
     "the share of the steps, at the start, that read the whole canvas",
     0,
     1,
+    step=0.025,
 )
 LOCAL = Knob(
     "local",

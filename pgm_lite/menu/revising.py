@@ -26,6 +26,7 @@ ETA = Knob(
     0,
     1,
     applies=lambda settings: settings.get("variant") != "conf",
+    step=0.01,
 )
 LOOP_ON = Knob(
     "loop_on",
@@ -44,6 +45,7 @@ LOOP_OFF = Knob(
     0.01,
     0.9,
     applies=lambda settings: settings.get("variant") == "loop",
+    step=0.01,
 )
 LOOP_ALPHA = Knob(
     "loop_alpha",

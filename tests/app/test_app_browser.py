@@ -146,5 +146,5 @@ def test_curves_are_drawn_when_asked_for(page, address):
     open_tab(page, address, "Watch")
     assert page.locator(".js-plotly-plot").count() == 0
     panel = page.get_by_role("tabpanel").filter(has=page.locator("#watch-player"))
-    panel.get_by_role("button", name="Curves of this run").click()
+    panel.get_by_role("button", name="Curves and order of this run").click()
     expect(panel.locator(".js-plotly-plot")).to_have_count(3, timeout=WAIT)

@@ -5,7 +5,8 @@ import pytest
 
 from app.controls import make_form
 from app.form import Form
-from app.watch import blame
+from app.runs import RefusedError
+from app.watch import answer, blame
 from app.wish import Wish
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -88,7 +89,18 @@ def test_hidden_knobs_are_no_part_of_the_wish(form):
 
 @pytest.mark.parametrize("typed", [None, 1.5, "three"])
 def test_a_seed_that_is_no_whole_number_is_refused_not_rounded(form, typed):
-    assert form.wish(*values(form, seed=typed)).seed == -1
+    with pytest.raises(
+        RefusedError, match="whole number; nothing" if typed is None else f"got {typed}"
+    ):
+        form.wish(*values(form, seed=typed))
+
+
+def test_an_emptied_number_is_told_at_the_button(form):
+    said = answer("watch", form, *values(form, temperature=None))[-len(form.lines) :]
+    assert (
+        dict(zip(form.lines, said, strict=True))["run"] == "Temperature is empty; give it a value."
+    )
+    assert shown(form, steps=None)["steps"]["value"] == 32
 
 
 def test_a_link_sets_every_control_and_makes_the_same_wish(form):
