@@ -16,7 +16,7 @@ from pgm_lite.metrics import FIGURES
 QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling", "sentences": "spelling"}
 """The figure of the data set's judge that stands against the cost."""
 
-HONEST = ("total_variation", "entropy", "distinct")
+HONEST = ("total_variation", "grid_entropy", "entropy", "distinct")
 """What stands beside the quality: a sampler can score well by saying always the same."""
 
 STEPS: dict[str, tuple[int, ...]] = {

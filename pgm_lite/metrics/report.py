@@ -27,6 +27,8 @@ FIGURES: dict[str, Figure] = {
     "noise_floor": Figure(
         "0 to 1", "reference", "total variation expected of as many exact samples"
     ),
+    "grid_entropy": Figure("nats", "match", "entropy of how often each grid was drawn"),
+    "grid_entropy_real": Figure("nats", "reference", "the same expected of as many exact samples"),
     # faces
     "eyes": Figure("share", "higher", "samples whose eyes have a shape some training face has"),
     "mouth": Figure("share", "higher", "samples whose mouth has a shape some training face has"),
