@@ -139,28 +139,38 @@ def frontier(
     """One row for each point: the judges' figures with the entropy, then calls, FLOPs, seconds.
 
     Calls and FLOPs are means over ``count`` samples; seconds are those of the batch, divided.
-    Points that are among ``done`` with as many samples are not sampled again.
+    Points that are among ``done`` with as many samples and the same weights are not sampled again.
     """
     count = SAMPLES.get(dataset, 32) if count is None else count
     if count < 2:
         raise ValueError(f"a point is the mean of at least 2 samples; got {count}")
     known = {point(row): row for row in done if row["samples"] == str(count)}
     for name, way, budget in plans(dataset, models, samplers):
-        if (name, way.name, budget) in known:
-            yield known[name, way.name, budget]
-            continue
-        yield judged(name, way, 0, count, seed) | {"budget": budget}
+        told = {
+            "model": name,
+            "sampling": way.name,
+            "budget": budget,
+            "weights": weights(name, way),
+        }
+        yield known.get(point(told)) or judged(name, way, 0, count, seed) | told
 
 
-def point(row: Row) -> tuple[str, str, str]:
-    """What tells a point from all others."""
-    return row["model"], row["sampling"], row["budget"]
+def weights(name: str, way: Way) -> str:
+    """Which weights a point was measured with, those of a second model included."""
+    second = catalog.SAMPLERS[way.sampler].companion
+    names = (name, f"{name.split('/')[0]}/{second}") if second else (name,)
+    return " + ".join(catalog.card(each).weights_sha256[:12] for each in names)
+
+
+def point(row: Row) -> tuple[str, ...]:
+    """What tells a point from all others; rows of older files do not say their weights."""
+    return row["model"], row["sampling"], row["budget"], row.get("weights", "")
 
 
 def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     """The rows, then those of the others that are points of their own."""
-    points = {point(row) for row in rows}
-    return [*rows, *(row for row in others if point(row) not in points)]
+    points = {point(row)[:3] for row in rows}
+    return [*rows, *(row for row in others if point(row)[:3] not in points)]
 
 
 def marked(rows: Sequence[Row], quality: str, cost: str = "GFLOP") -> list[Row]:

@@ -57,6 +57,10 @@ def test_points_that_are_there_are_not_sampled_again() -> None:
     assert [row["calls"] for row in again[2:]] == [row["calls"] for row in first[2:]]
     other = list(frontier.frontier("shidoku", **wanted | {"count": 3}, done=marked))
     assert all(row["calls"] != "kept" for row in other)
+    trained_on = [row | {"weights": "others"} for row in marked]
+    fresh = list(frontier.frontier("shidoku", **wanted, done=trained_on))
+    assert [row["calls"] for row in fresh] == [row["calls"] for row in first]
+    assert frontier.joined(fresh, trained_on) == fresh, "points of older weights give way"
 
 
 def test_stars_mark_what_nothing_beats() -> None:
