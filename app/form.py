@@ -51,6 +51,12 @@ class Form:
         return [self.sampler, *knobs]
 
     @property
+    def switched(self) -> list[Any]:
+        """What ``switch`` sets: every count, the models, the prompt."""
+        counts = [self.knobs[name] for name, knob in every_knob().items() if knob.kind == "int"]
+        return [*counts, *self.models, self.prompt]
+
+    @property
     def shaped(self) -> list[Any]:
         """What ``shape`` gives new ranges, choices and visibility to."""
         return [self.sampler, *self.knobs.values(), self.labels, self.guidance]
@@ -100,7 +106,7 @@ class Form:
         ]
         for name, knob in every_knob().items():
             update: dict[str, Any] = {"visible": name in matters}
-            if knob.kind == "int":
+            if knob.kind == "int" and name in matters:
                 top = min(int(knob.high), seq_len)
                 value = given[self.knobs[name]]
                 value = knob.default if value is None else value
@@ -125,7 +131,10 @@ class Form:
             gr.update(choices=model_choices(dataset), value=chosen)
             for chosen in first_models(dataset, len(self.models))
         ]
+        # What was short for one data set is not so for another.
+        counts = [knob for knob in every_knob().values() if knob.kind == "int"]
         return [
+            *(gr.update(value=knob.default, maximum=knob.high) for knob in counts),
             *updates,
             gr.update(
                 value="",
@@ -145,7 +154,7 @@ class Form:
         updates: list[Any] = [gr.update(value=dataset)]
         updates += [gr.update(choices=model_choices(dataset), value=model) for model in wish.models]
         updates += [gr.skip()] * (len(self.models) - len(wish.models))
-        updates += [sampler_choice(wish.models, wish.sampler or sampler_for(wish.models, None))]
+        updates += [sampler_choice(wish.models, sampler_for(wish.models, wish.sampler))]
         updates += [gr.update(value=wish.seed), gr.update(value=wish.guidance)]
         updates += [gr.update(value=wish.ramp) if wish.ramp in catalog.RAMPS else gr.skip()]
         updates += [

@@ -38,7 +38,7 @@ COPY = """
     button.textContent = said;
     setTimeout(() => { button.textContent = words; }, 1600);
   };
-  if (!query) return tell("Run something first");
+  if (!query) return tell("An opened file has no link");
   const address = location.origin + location.pathname + query;
   navigator.clipboard.writeText(address).then(
     () => tell("Link copied"),
@@ -47,7 +47,13 @@ COPY = """
 }
 """
 
-SHOW_ADDRESS = "(query) => { if (query) history.replaceState(null, '', query); }"
+SHOW_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
+
+INTO_VIEW = """
+() => document.querySelector("#TAB-player")?.scrollIntoView(
+  { block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" }
+)
+"""
 
 FETCH = """
 async () => {

@@ -34,6 +34,8 @@ def grant(wish: Wish) -> list[str]:
         )
     if len({model.split("/")[0] for model in wish.models}) > 1:
         problems["model"] = "a race needs two models of the same data set"
+    if len(set(wish.models)) < len(wish.models):
+        problems["model"] = "both models are the same, and so would be what they write; choose two"
     if problems:
         raise RefusedError(problems)
     return [

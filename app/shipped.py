@@ -62,7 +62,7 @@ EXAMPLES = (
         "A portrait comes out of the fog, half-known pixels first.",
         "Prime spells each of the 32 colours in digits, and every digit becomes known by itself. A "
         "pixel with some digits known shows the mean of the colours it can still be. The masked "
-        "model beside it knows a pixel wholly or not at all, so it has more idle steps.",
+        "model beside it knows a pixel wholly or not at all: which canvas tells you more halfway?",
         Wish(
             ("faces/mdlm", "faces/prime"),
             "ancestral",

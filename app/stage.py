@@ -46,11 +46,12 @@ class Stage:
         return [self.player, self.traces, self.clock, self.address]
 
 
-def show(traces: list[str], clock: str, query: str) -> Updates:
-    """The values of ``Stage.outputs`` for these traces."""
+def show(traces: list[str], clock: str, query: str, *, play: bool = False) -> Updates:
+    """The values of ``Stage.outputs`` for these traces, played at once if somebody pressed Run."""
     asking.remember(traces)
     # What was run before may come from the cache; a mark of its own lets the player start anew.
-    return [viz.payload_json(traces, clock, mark=uuid4().hex), traces, clock, query]
+    mark = uuid4().hex if play else None
+    return [viz.payload_json(traces, clock, mark=mark), traces, clock, query]
 
 
 def draw(tab: Tab) -> Stage:

@@ -8,7 +8,7 @@ import gradio as gr
 from app import runs, stage
 from app.controls import make_form
 from app.form import BESIDE, Form
-from app.parts import complaint_line
+from app.parts import INTO_VIEW, complaint_line
 from app.stage import Stage
 from app.wish import Tab, Wish
 from pgm_lite.printing import sentence
@@ -46,32 +46,33 @@ def connect(tab: Tab, form: Form, shown: Stage) -> None:
     }
     quiet: dict[str, Any] = {name: shape[name] for name in QUIET}
     own: dict[str, Any] = {"fn": form.own_sampler, "inputs": form.inputs, "outputs": form.sampler}
-    form.dataset.input(form.switch, form.dataset, [*form.models, form.prompt], **quiet).then(
-        **own, **quiet
-    ).then(**shape)
+    form.dataset.input(form.switch, form.dataset, form.switched, **quiet).then(**own, **quiet).then(
+        **shape
+    )
     gr.on([model.input for model in form.models], **own, **quiet).then(**shape)
     gr.on([control.input for control in form.steering], **shape)
     gr.on(
         [form.run.click, form.prompt.submit, form.seed.submit],
-        lambda *values: answer(tab, form, *values),
+        lambda *values: answer(tab, form, *values, play=True),
         form.inputs,
         [*shown.outputs, *form.lines.values()],
         concurrency_id="model",
         api_visibility="private",
-        scroll_to_output=True,
-    )
+        # What is asked for while a run is on its way comes next, and is not forgotten.
+        trigger_mode="always_last",
+    ).then(None, None, None, js=INTO_VIEW.replace("TAB", tab))
 
 
-def answer(tab: Tab, form: Form, *values: object) -> list[Any]:
+def answer(tab: Tab, form: Form, *values: object, play: bool = False) -> list[Any]:
     """Grant what the controls ask for, or say beside each control what is wrong with it."""
     try:
         wish = form.wish(*values)
     except runs.RefusedError as refused:
         return [gr.skip()] * 4 + blame(form, refused.problems)
-    return grant(tab, form, wish)
+    return grant(tab, form, wish, play=play)
 
 
-def grant(tab: Tab, form: Form, wish: Wish) -> list[Any]:
+def grant(tab: Tab, form: Form, wish: Wish, *, play: bool = False) -> list[Any]:
     """The stage with the new traces and no complaints, or as it was with complaints."""
     try:
         traces = runs.grant(wish)
@@ -80,7 +81,7 @@ def grant(tab: Tab, form: Form, wish: Wish) -> list[Any]:
     except ValueError as error:
         return [gr.skip()] * 4 + blame(form, {"run": str(error)})
     clock = "steps" if tab == "watch" else wish.clock
-    return stage.show(traces, clock, wish.query(tab)) + blame(form, {})
+    return stage.show(traces, clock, wish.query(tab), play=play) + blame(form, {})
 
 
 def blame(form: Form, problems: dict[str, str]) -> list[str]:

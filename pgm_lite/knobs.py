@@ -61,9 +61,9 @@ class Knob:
                 )
             return value
         if isinstance(value, str | bool) or not math.isfinite(value):
-            raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
+            raise ValueError(f"{self.name} must be a number; got {value!r}")
         if self.kind == "int" and value != int(value):
-            raise ValueError(f"{self.name} must be a number ({self.kind}); got {value!r}")
+            raise ValueError(f"{self.name} must be a whole number; got {value!r}")
         if not self.low <= value <= self.high:
             raise ValueError(
                 f"{self.name} must lie between {self.low:g} and {self.high:g}; got {value:g}"

@@ -46,7 +46,8 @@ def half_portrait(dataset: Dataset, prompt: str, batch: int) -> Canvas:
     """``portrait NUMBER SIDE``: one half of a held-out portrait."""
     halves = sides(dataset.layout.rows, dataset.layout.columns)
     held_out = dataset.splits["test"]
-    match prompt.split():
+    words = prompt.lower().split()
+    match words if words[:1] == ["portrait"] else ["portrait", *words]:
         case ["portrait", number, side] if number.isdecimal() and side in halves:
             if int(number) >= held_out.rows:
                 raise ValueError(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pgm_lite.catalog import CHECKPOINTS, card, checkpoint_names
 from pgm_lite.checkpoints import Card
+from pgm_lite.evaluation import DRAFTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,9 +35,10 @@ def checkpoints() -> str:
             case _:
                 shown = f"{value / math.log(2):.3f} ± {error / math.log(2):.3f} bits a character"
         exact = "" if label.startswith("test bound") else " (exact)"
+        drafts = DRAFTS if its.objective == "speculation" else ""
         lines.append(
             f"| `{name}` | {its.parameters / 1e6:.2f} M | {updates(its)} | "
-            f"{its.seconds / 60:.0f} | {'' if exact else '<= '}{shown}{exact} |"
+            f"{its.seconds / 60:.0f} | {'' if exact else '<= '}{shown}{exact}{drafts} |"
         )
     size = sum(path.stat().st_size for path in CHECKPOINTS.glob("*/*.safetensors"))
     return "\n".join([*lines, "", f"All of them together weigh {size / 1e6:.1f} MB (float16)."])

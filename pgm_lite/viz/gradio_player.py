@@ -20,9 +20,10 @@ _SHIM = """
   const widget = (await import(url)).default;
   URL.revokeObjectURL(url);
   const parse = text => { try { return text ? JSON.parse(text) : null; } catch { return {}; } };
-  const moving = () => Boolean(props.autoplay ?? given.autoplay);
+  const moving = trace => Boolean(trace?.mark || (props.autoplay ?? given.autoplay));
   const { curious } = given;
-  const state = { trace: parse(props.value), step: null, autoplay: moving(), curious };
+  const first = parse(props.value);
+  const state = { trace: first, step: null, autoplay: moving(first), curious };
   const listeners = {};
   const tell = name => (listeners[`change:${name}`] || []).forEach(run => run());
   let answered = null;
@@ -48,7 +49,7 @@ _SHIM = """
   watch("value", () => {
     state.trace = parse(props.value);
     state.step = null;
-    state.autoplay = moving();
+    state.autoplay = moving(state.trace);
     tell("trace");
   });
 })()
@@ -67,7 +68,8 @@ def player(
 ) -> gr.HTML:
     """Plays the traces in its value; ``.step(...)`` hears where the player came to rest.
 
-    ``autoplay`` starts each new trace by itself, unless the visitor asked for reduced motion.
+    ``autoplay`` starts each new trace by itself, unless the visitor asked for reduced motion; a
+    ``mark`` in the value starts that one.
     ``answer`` is handed the questions that pinned positions raise (``curious.answers``).
     A function and no subclass, because Gradio writes a stub file beside every subclass.
     """

@@ -71,10 +71,12 @@ def records(traces: Traces, row: int = 0) -> dict[str, Record]:
         named = {one["model"]["family"]: one}
     else:
         several = [_parsed(trace, row) for trace in traces]
-        families = [record["model"]["family"] for record in several]
+        names = [record["model"]["family"] for record in several]
+        if len(set(names)) < len(names):  # two of one family, which the checkpoints tell apart
+            names = [str(record["model"]["name"]).split("/")[-1] for record in several]
         named = {
-            family if families.count(family) == 1 else f"{family} {i + 1}": record
-            for i, (family, record) in enumerate(zip(families, several, strict=True))
+            name if names.count(name) == 1 else f"{name} {i + 1}": record
+            for i, (name, record) in enumerate(zip(names, several, strict=True))
         }
     if not named:
         raise ValueError("there is no trace to show: give one trace, a list or a dict of traces")
@@ -93,7 +95,8 @@ def payload_json(
 ) -> str:
     """``payload`` as text that is safe inside HTML: every "<" is written as an escape.
 
-    A host that is handed the same text twice does nothing; a ``mark`` makes it another text.
+    A host that is handed the same text twice does nothing; a ``mark`` makes it another text, and
+    asks the host to play it.
     """
     shown = payload(traces, clock, row) | ({"mark": mark} if mark else {})
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))

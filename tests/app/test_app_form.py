@@ -5,7 +5,7 @@ import pytest
 
 from app.controls import make_form
 from app.form import Form
-from app.runs import RefusedError
+from app.runs import RefusedError, grant
 from app.watch import answer, blame
 from app.wish import Wish
 
@@ -121,3 +121,21 @@ def test_a_link_brings_the_choices_its_sampler_is_one_of(form):
 def test_a_problem_without_a_line_of_its_own_is_told_at_the_button(form):
     said = dict(zip(form.lines, blame(form, {"prompt": "too long", "steps": "no"}), strict=True))
     assert said == {"prompt": "Too long.", "run": "No.", "seed": "", "label": ""}
+
+
+def test_passing_through_a_small_data_set_leaves_no_trace(form):
+    updates = dict(zip([id(each) for each in form.switched], form.switch("shidoku"), strict=True))
+    assert updates[id(form.knobs["steps"])]["value"] == 32
+    small = shown(form, model="shidoku/pgm")
+    assert small["steps"]["value"] == 16
+    assert "value" not in small["longest"], "a knob that is hidden keeps what it has"
+
+
+def test_a_link_with_a_sampler_that_is_none_keeps_to_those_there_are(form):
+    updates = form.fill(Wish(("shidoku/pgm",), "foo", (), seed=0))
+    assert updates[form.inputs.index(form.sampler)]["value"] == "unmask"
+
+
+def test_a_race_of_a_model_with_itself_is_refused():
+    with pytest.raises(RefusedError, match="the same, and so would be what they write"):
+        grant(Wish(("shidoku/pgm", "shidoku/pgm"), None, (), seed=0))
