@@ -1,14 +1,15 @@
 """Checkpoints: float16 weights in a safetensors file, and a card in JSON that says the rest."""
 
 import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
 from pgm_lite.models import AR, MDLM, PGM, Insertion, Prime, SelfSpec
@@ -27,6 +28,8 @@ FAMILIES: dict[str, Callable[[Shape], Model]] = {
 """The model families by the name they have in ``dataset/model``."""
 
 SCHEMA = "pgm_lite.checkpoint/1"
+METADATA = "pgm_lite"
+"""Where the weights' file itself says of which family and sizes they are. Older files do not."""
 
 
 class Figure(BaseModel):
@@ -92,31 +95,43 @@ def build(family: str, shape: Shape, *, seed: int = 0) -> Model:
         return FAMILIES[family](shape)
 
 
-def save_weights(network: torch.nn.Module, path: Path) -> str:
-    """Write the weights as float16; returns the file's sha256."""
+def save_weights(network: Model, path: Path) -> str:
+    """Write the weights as float16, with their family and sizes; returns the file's sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in network.state_dict().items()
     }
-    save_file(state, path)
+    family = next(name for name, kind in FAMILIES.items() if type(network) is kind)
+    # One entry: the order of several differs from run to run, and the file's hash with it.
+    meant = json.dumps({"family": family, **asdict(network.shape)})
+    save_file(state, path, metadata={METADATA: meant})
     return sha256(path)
 
 
 def save_card(card: Card, path: Path) -> None:
     """Write the card as readable JSON."""
-    path.write_text(card.model_dump_json(indent=1) + "\n")
+    path.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_card(path: Path) -> Card:
     """Read and check a card."""
     try:
-        return Card.model_validate_json(path.read_text())
+        return Card.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise ValueError(
-            f"{path.name} is no checkpoint card of {SCHEMA}: {error.errors()[0]['msg']} at "
-            f"{'.'.join(map(str, error.errors()[0]['loc'])) or 'the top'}"
-        ) from error
+        where = ".".join(map(str, error.errors()[0]["loc"])) or "the top"
+        reason = f"{error.errors()[0]['msg']} at {where}"
+        raise ValueError(no_card(path, reason)) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(no_card(path, f"it is no text, from byte {error.start} on")) from error
+
+
+def no_card(path: Path, reason: str) -> str:
+    """What to say of a file that should be a card and is none."""
+    return (
+        f"{path.parent.name}/{path.name} is no checkpoint card of {SCHEMA}: {reason}; fetch the "
+        "file again or train anew"
+    )
 
 
 def read_checkpoint(folder: Path, name: str) -> tuple[Model, Card]:
@@ -126,6 +141,12 @@ def read_checkpoint(folder: Path, name: str) -> tuple[Model, Card]:
         present = ", ".join(names(folder)) or "none"
         raise ValueError(f"there is no checkpoint {name!r}; the checkpoints here are: {present}")
     card = read_card(card_path)
+    if card.dataset != card_path.parent.name:
+        raise ValueError(
+            f"the card of {name!r} says that it was trained on {card.dataset!r}, but it lies in the "
+            f"folder {card_path.parent.name!r}; move it and its weights to {card.dataset!r}, or "
+            "fetch the card again"
+        )
     if not weights_path.exists():
         raise ValueError(
             f"the card of {name!r} is here but its weights, {weights_path.name}, are not"
@@ -135,8 +156,9 @@ def read_checkpoint(folder: Path, name: str) -> tuple[Model, Card]:
             f"the weights of {name!r} are not those of its card: sha256 {found[:12]}..., expected "
             f"{card.weights_sha256[:12]}...; fetch the file again or train anew"
         )
-    network = build(card.family, card.shape)
     try:
+        compare(weights_path, card)
+        network = build(card.family, card.shape)
         state = load_file(weights_path)
         network.load_state_dict({key: value.float() for key, value in state.items()})
     except (RuntimeError, SafetensorError) as error:
@@ -145,6 +167,32 @@ def read_checkpoint(folder: Path, name: str) -> tuple[Model, Card]:
             f"width {card.width}, depth {card.depth}): {str(error).splitlines()[0]}"
         ) from error
     return network.eval().requires_grad_(requires_grad=False), card
+
+
+def compare(path: Path, card: Card) -> None:
+    """Refuse a card that describes another network than the weights themselves do.
+
+    Two networks may have weights of the same sizes and still be two functions: heads, rows against
+    columns, rotary, sharpness.
+    """
+    with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownVariableType]
+        metadata = cast("dict[str, str]", file.metadata() or {})
+    said = metadata.get(METADATA)
+    if said is None:
+        return
+    on_card = json.loads(json.dumps({"family": card.family, **asdict(card.shape)}))
+    # Sizes that a later version added are not in the file.
+    sizes = cast("dict[str, object]", json.loads(said))
+    other = [
+        f"{key} {on_card[key]} (they are of {value})"
+        for key, value in sizes.items()
+        if key in on_card and on_card[key] != value
+    ]
+    if other:
+        raise ValueError(
+            f"the card of {card.dataset}/{path.stem} describes another network than its weights are "
+            f"of: {', '.join(other)}; fetch the card again or train anew"
+        )
 
 
 def names(folder: Path) -> list[str]:

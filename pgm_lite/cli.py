@@ -83,13 +83,13 @@ def train(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[nats]:.4f} nats per token"),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[loss]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     try:
         with Progress(*columns, console=console) as bar:
-            task = bar.add_task(f"{dataset}/{model}", total=recipe.steps, nats=float("nan"))
+            task = bar.add_task(f"{dataset}/{model}", total=recipe.steps, loss="")
             running = make.make(
                 data,
                 model,
@@ -103,11 +103,10 @@ def train(
                 name=name,
             )
             for now in running:
-                bar.update(task, completed=now.step, nats=now.nats)
+                bar.update(task, completed=now.step, loss=now.loss)
                 if not console.is_terminal and now.step % 100 == 0:
                     console.print(
-                        f"{now.step}/{now.steps}  {now.nats:.4f} nats per token  "
-                        f"{' + '.join(f'{term:.4f}' for term in now.terms)}  "
+                        f"{now.step}/{now.steps}  {now.loss}  "
                         f"{now.seconds:.0f} s, {now.remaining:.0f} s to go"
                     )
     except KeyboardInterrupt:
@@ -119,10 +118,10 @@ def train(
 @app.command()
 def sample(
     model: Annotated[str, typer.Argument(help="a shipped checkpoint, for example faces/pgm")],
-    steps: Annotated[int, typer.Option(help="network calls")] = 32,
-    order: Annotated[str, typer.Option(help="which positions come next")] = "random",
-    schedule: Annotated[str, typer.Option(help="how many positions a step")] = "cosine",
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token")] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="network calls")] = None,
+    order: Annotated[str | None, typer.Option(help="which positions come next")] = None,
+    schedule: Annotated[str | None, typer.Option(help="how many positions a step")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token")] = None,
     sampler: Annotated[str | None, typer.Option(help="the model's first if left out")] = None,
     knob: Annotated[
         list[str] | None, typer.Option(help="any knob of the sampler, as name=value")
@@ -140,13 +139,16 @@ def sample(
     html: Annotated[Path | None, typer.Option(help="save the player with the first one")] = None,
     json: Annotated[Path | None, typer.Option(help="save the trace of the first one")] = None,
 ) -> None:
-    """Generate with a shipped checkpoint, print the samples and their bill."""
+    """Generate with a shipped checkpoint, print the samples and their bill.
+
+    Knobs that are left out stand at the sampler's defaults; one that it lacks is refused.
+    """
     from pgm_lite import catalog, viz
 
     chosen = catalog.sampler_of(model, sampler)
     given = {"temperature": temperature, "steps": steps, "order": order, "schedule": schedule}
     named = {knob.name: knob for knob in chosen.knobs}
-    settings: dict[str, Value] = {name: value for name, value in given.items() if name in named}
+    settings: dict[str, Value] = {name: each for name, each in given.items() if each is not None}
     for pair in knob or []:
         name, _, value = pair.partition("=")
         settings[name] = named[name].read(value) if name in named else value
@@ -277,10 +279,10 @@ def shown(tokens: list[int], symbols: tuple[str, ...], layout: "Layout") -> str:
 
 
 def main() -> None:
-    """Run a command; a ``ValueError`` becomes one readable line."""
+    """Run a command; a ``ValueError``, or what the disk or network refuses, becomes one line."""
     try:
         app()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         text = f"[bold red]Error:[/] {escape(str(error))}"
         Console(stderr=True).print(text, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None

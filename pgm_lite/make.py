@@ -77,7 +77,7 @@ def make(
     """
     network = build(family, shape_for(dataset, recipe, family), seed=seed)
     objective = objective_of(network, family, dataset)
-    earlier = None if start_from is None else inherit(network, out, start_from)
+    earlier = None if start_from is None else inherit(network, dataset, out, start_from)
     if frozen:
         freeze(network)
     done = None
@@ -89,6 +89,7 @@ def make(
         seed=seed,
         folder=state,
         compiled=compiled,
+        start_from=earlier.weights_sha256 if earlier else "",
     ):
         yield done
     ship(
@@ -153,14 +154,21 @@ def ship(
     return card
 
 
-def inherit(network: Model, folder: Path, name: str) -> Card:
+def inherit(network: Model, dataset: Dataset, folder: Path, name: str) -> Card:
     """Take over the weights of a checkpoint; returns its card.
 
-    A checkpoint of the same family has to have the same sizes. Prime and self-speculative models
+    It must have been trained on the same data, which the card tells by their hash. A checkpoint of
+    the same family has to have the same sizes. Prime and self-speculative models
     can also start from an MDLM of the same width, heads and data: they take its weights as far as
     they have the same name and size, and a self-speculative trunk leaves out its last blocks.
     """
     earlier, card = checkpoints.read_checkpoint(folder, name)
+    if card.data_sha256 != (found := dataset.fingerprint()):
+        raise ValueError(
+            f"{name} was trained on other data than this {dataset.name} (sha256 of the training "
+            f"split {card.data_sha256[:12]}..., here {found[:12]}...); start from a checkpoint of "
+            "this data, or train without one"
+        )
     fits = type(earlier) is type(network) and earlier.shape == network.shape
     grows = isinstance(network, Prime | SelfSpec) and type(earlier) is MDLM
     alike = replace(earlier.shape, digits=1, causal=0) == replace(network.shape, digits=1, causal=0)

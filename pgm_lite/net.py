@@ -208,7 +208,21 @@ class LabelEmbedding(nn.Module):
                 f"a label here is {len(self.sizes)} attributes for each of {batch} rows, "
                 f"-1 for unspecified ones; got the shape {list(label.shape)}"
             )
+        # Outside a traced graph, which cannot stop to look.
+        if not torch.compiler.is_compiling():
+            check_label(label, self.sizes)
         return self.table(starts + label + 1).sum(1, keepdim=True)
+
+
+def check_label(label: Int[Tensor, "... a"], sizes: tuple[int, ...]) -> None:
+    """Refuse value indices that an attribute does not have: in the table they are a neighbour's."""
+    wrong = (label < -1) | (label >= label.new_tensor(sizes))
+    if wrong.any():
+        value, attribute = int(label[wrong][0]), int(wrong.nonzero()[0, -1])
+        raise ValueError(
+            f"attribute {attribute} of this model has the values 0 to {sizes[attribute] - 1}, and "
+            f"-1 for unspecified; got {value}"
+        )
 
 
 def forbid(where: Bool[Tensor, "b q k"]) -> Float[Tensor, "b 1 q k"]:

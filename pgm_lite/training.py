@@ -1,16 +1,17 @@
 """The training loop: a generator that yields its progress and can be killed at any moment.
 
 Everything random in step k comes from a generator seeded by (seed, k), and the state on disk is
-replaced in one move, so a run that was killed and resumed ends with the weights of one that was not.
+always whole (``pgm_lite.states``), so a run that was killed and resumed ends with the weights of one
+that was not.
 """
 
+import hashlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from pgm_lite.objectives import Network, Objective, stratified
 from pgm_lite.recipes import Recipe
+from pgm_lite.states import StateFolder
 
 
 @runtime_checkable
@@ -40,19 +42,29 @@ class Split(Protocol):
 class Progress:
     """Where a run stands: ``nats`` per token is averaged since the last report.
 
-    ``terms`` gives the same for each part of an objective that has parts.
+    ``kind`` says what they mean (see ``Objective``). An objective that has parts names them in
+    ``parts``, and ``terms`` gives the nats of each.
     """
 
     step: int
     steps: int
     nats: float
     seconds: float
+    kind: Literal["bound", "surrogate"]
+    parts: tuple[str, ...] = ()
     terms: tuple[float, ...] = ()
 
     @property
     def remaining(self) -> float:
         """Estimated seconds to the end."""
         return self.seconds / max(self.step, 1) * (self.steps - self.step)
+
+    @property
+    def loss(self) -> str:
+        """The loss and what it is: "1.2000 nats per token (surrogate: 0.7000 joint + ...)"."""
+        parts = [f"{each:.4f} {name}" for name, each in zip(self.parts, self.terms, strict=True)]
+        meaning = f"{self.kind}: {' + '.join(parts)}" if parts else self.kind
+        return f"{self.nats:.4f} nats per token ({meaning})"
 
 
 def train(
@@ -66,15 +78,21 @@ def train(
     save_every: float = 60.0,
     report_every: int = 10,
     compiled: bool = False,
+    start_from: str = "",
 ) -> Iterator[Progress]:
     """Train ``network`` in place; at the end it holds the averaged (EMA) weights.
 
     With ``folder`` the state is saved there every ``save_every`` seconds, at the end, and when the
-    loop is interrupted or closed; an existing state is resumed. Attribute by attribute, labels are
+    loop is interrupted or closed; an existing state is resumed if it is of the same run, to which
+    ``start_from``, a name or hash of the weights it began with, belongs. Attribute by attribute, labels are
     dropped with a probability drawn afresh for each row, so every subset of a label is trained.
     ``compiled`` spends a minute on torch.compile (it needs a C++ compiler) to save a quarter later.
     """
-    run = Run(network, recipe, folder, compiled=compiled)
+    state = None
+    if folder is not None:
+        what = identity(network, objective, split, recipe, seed, start_from)
+        state = StateFolder(folder, what)
+    run = Run(network, recipe, state, compiled=compiled)
     return run.loop(objective, split, seed, save_every, report_every)
 
 
@@ -82,9 +100,9 @@ class Run:
     """The moving parts of one training run."""
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, folder: Path | None, *, compiled: bool
+        self, network: nn.Module, recipe: Recipe, state: StateFolder | None, *, compiled: bool
     ) -> None:
-        self.network, self.recipe, self.folder = network, recipe, folder
+        self.network, self.recipe, self.state = network, recipe, state
         self.accelerator = Accelerator(
             mixed_precision=precision(), step_scheduler_with_optimizer=False
         )
@@ -98,7 +116,8 @@ class Run:
         self.optimizers = [self.accelerator.prepare_optimizer(each) for each in plain]
         self.clock = Clock()
         self.accelerator.register_for_checkpointing(self.ema, self.clock)
-        self.resume()
+        if state is not None:
+            state.resume(lambda path: self.accelerator.load_state(str(path)))
         # After resuming, which puts new groups in the place of the old ones.
         self.groups: list[dict[str, Any]] = [g for each in plain for g in each.param_groups]
 
@@ -126,7 +145,13 @@ class Run:
                     terms: list[float] = mean.numpy().tolist() if objective.parts else []
                     total, last_report = torch.zeros_like(total), clock.step
                     yield Progress(
-                        clock.step, recipe.steps, float(mean.sum()), clock.seconds, tuple(terms)
+                        clock.step,
+                        recipe.steps,
+                        float(mean.sum()),
+                        clock.seconds,
+                        objective.kind,
+                        objective.parts,
+                        tuple(terms),
                     )
                 if time.monotonic() - saved > save_every:
                     self.save()
@@ -171,31 +196,9 @@ class Run:
         return terms.detach().float().cpu().view(-1)
 
     def save(self) -> None:
-        """Write the state beside the old one, then swap the two."""
-        if self.folder is None:
-            return
-        fresh, state = self.folder / "state.new", self.folder / "state"
-        shutil.rmtree(fresh, ignore_errors=True)
-        self.accelerator.save_state(str(fresh))
-        if state.exists():
-            state.rename(self.folder / "state.old")
-        fresh.rename(state)
-        shutil.rmtree(self.folder / "state.old", ignore_errors=True)
-
-    def resume(self) -> None:
-        """Load the newest whole state, if there is one."""
-        if self.folder is None:
-            return
-        for name in ("state", "state.old"):
-            if (self.folder / name).exists():
-                try:
-                    self.accelerator.load_state(str(self.folder / name))
-                except (RuntimeError, KeyError) as error:
-                    raise ValueError(
-                        f"the state in {self.folder} belongs to another network or recipe; "
-                        "choose another folder or delete it"
-                    ) from error
-                return
+        """Keep the state, where there is a folder for it."""
+        if self.state is not None:
+            self.state.save(lambda path: self.accelerator.save_state(str(path)))
 
 
 class Clock:
@@ -212,6 +215,26 @@ class Clock:
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Take it up again."""
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+
+def identity(
+    network: nn.Module, objective: Objective, split: Split, recipe: Recipe, seed: int, start: str
+) -> dict[str, object]:
+    """All that decides a run: going on from a state with anything else would mix two."""
+    weights = list(network.parameters())
+    trained = sum(each.numel() for each in weights if each.requires_grad)
+    # A thousand rows spread over the split tell data sets apart, and are read at once.
+    tokens, label = split.batch(torch.arange(1000) * split.rows // 1000)
+    data = hashlib.sha256(tokens.numpy().tobytes() + label.numpy().tobytes())
+    return {
+        "network": f"{type(network).__name__}, {sum(each.numel() for each in weights)} weights",
+        "trained": f"{trained} weights",
+        "objective": objective.name,
+        "data": f"{split.rows} rows, {data.hexdigest()[:16]}",
+        "seed": seed,
+        "start_from": start,
+        **asdict(recipe),
+    }
 
 
 def optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:

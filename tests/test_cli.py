@@ -1,6 +1,7 @@
 """The command line: it trains, samples and saves, and answers bad input with one line and exit 2."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,20 @@ def test_training_writes_a_checkpoint_that_samples(
     assert "calls" in output("sample", f"shidoku/{family}")
 
 
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        ("mdlm", r"nats per token \(bound\)"),
+        ("prime", r"nats per token \(surrogate\)"),
+        ("self_spec", r"\(surrogate: \d\.\d+ draft bound \+ \d\.\d+ causal surrogate\)"),
+    ],
+)
+def test_training_says_what_its_loss_is(family: str, says: str, tmp_path: Path) -> None:
+    where = ("--out", str(tmp_path / "out"), "--state", str(tmp_path / "state"))
+    how = ("--preset", "mini", "--steps", "100", "--batch", "2", "--threads", "1")
+    assert re.search(says, output("train", "--dataset", "shidoku", "--model", family, *how, *where))
+
+
 TRAIN = ("train", "--dataset", "shidoku", "--model", "pgm", "--preset", "mini")
 BAD = [
     (
@@ -199,8 +214,8 @@ BAD = [
         "temperature must lie between 0 and 2; got -1",
     ),
     (("sample", "shidoku/pgm", "--steps", "0"), "steps must lie between 1 and 256; got 0"),
-    (("sample", "shidoku/pgm", "--temperature", "nan"), "temperature must be a number (float)"),
-    (("sample", "shidoku/pgm", "--temperature", "inf"), "temperature must be a number (float)"),
+    (("sample", "shidoku/pgm", "--temperature", "nan"), "temperature must be a number"),
+    (("sample", "shidoku/pgm", "--temperature", "inf"), "temperature must be a number"),
     (("sample", "shidoku/pgm", "--order", "spiral"), "order must be one of random, left-to-right"),
     (("sample", "shidoku/pgm", "--prompt", "15"), "no symbol '5' at 1; its alphabet is: '1' '2'"),
     (("sample", "shidoku/pgm", "--prompt", "1" * 17), "17 symbols but the sequence only 16"),
@@ -228,6 +243,19 @@ BAD = [
     (("evaluate", "--dataset", "mnist"), "no data set is called 'mnist'; there are: shidoku"),
     (("evaluate", "--dataset", "austen"), "there is no checkpoint of austen"),
     (("bench", "--runs", "0"), "at least one run; got 0"),
+    (
+        ("sample", "shidoku/ar", "--order", "random", "--steps", "3"),
+        "autoregress has no knob order, steps; its knobs are",
+    ),
+    (("sample", "shidoku/self_spec", "--schedule", "uniform"), "speculate has no knob schedule"),
+    (
+        ("sample", "shidoku/pgm", "--steps", "1", "--json", "/nowhere/x"),
+        "No such file or directory",
+    ),
+    (
+        ("sample", "shidoku/pgm", "--steps", "1", "--html", "/nowhere/x"),
+        "No such file or directory",
+    ),
     (("paint",), "No such command 'paint'"),
 ]
 

@@ -17,7 +17,9 @@ from torch import Tensor
 from pgm_lite.core import Canvas, Cost
 from pgm_lite.digits import Digits
 from pgm_lite.models.ramps import Ramp, constant
+from pgm_lite.net import check_label
 from pgm_lite.protocols import Cached, DigitConditional, DraftVerify
+from pgm_lite.shape import Shape
 
 
 @runtime_checkable
@@ -72,6 +74,9 @@ class Labelled:
 
     model: Steerable
     label: Int[Tensor, " a"]
+
+    def __post_init__(self) -> None:
+        check(self.model, self.label)
 
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """Log-probabilities given the label."""
@@ -149,6 +154,7 @@ class Guided:
                 "the guidance scale must be 0 (plain conditioning) or more, and finite; "
                 f"got {self.scale}"
             )
+        check(self.model, self.label)
 
     def log_probs(self, canvas: Canvas, where: Int[Tensor, "b q"]) -> Float[Tensor, "b q v"]:
         """(1 + scale) * conditional - scale * unconditional, normalised."""
@@ -241,3 +247,14 @@ class Guided:
         """The model's bill, twice."""
         once = self.model.cost(canvas, where)
         return once + once
+
+
+def check(model: object, label: Int[Tensor, " a"]) -> None:
+    """Refuse a value that the model's attributes lack before anything is asked.
+
+    Of models that are not ours the sizes are unknown, and a label of another length is refused
+    where it is used.
+    """
+    shape = getattr(model, "shape", None)
+    if isinstance(shape, Shape) and len(shape.labels) == len(label):
+        check_label(label, shape.labels)

@@ -1,12 +1,14 @@
 """Checkpoints: what is written is read, and what is foreign or damaged is named."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from networks import LINE, stirred, tokens_of
+from safetensors.torch import load_file, save_file
 
 from pgm_lite import checkpoints
 from pgm_lite.checkpoints import Card, Figure, read_checkpoint, save_card, save_weights
@@ -83,13 +85,62 @@ def test_a_card_of_another_size_is_refused(folder: Path) -> None:
     card = json.loads(path.read_text())
     card["depth"] = 5
     path.write_text(json.dumps(card))
-    with pytest.raises(ValueError, match="do not fit the network its card describes"):
+    with pytest.raises(
+        ValueError, match=r"another network than its weights are of: depth 5 \(they"
+    ):
         read_checkpoint(folder, "toy/pgm")
 
 
 def test_a_card_that_is_no_card_is_refused(folder: Path) -> None:
     (folder / "toy/pgm.json").write_text('{"hello": 1}')
     with pytest.raises(ValueError, match="no checkpoint card"):
+        read_checkpoint(folder, "toy/pgm")
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"heads": 1}, "heads 1 (they are of 2)"),
+        ({"rows": 3, "columns": 4}, "rows 3 (they are of 1), columns 4 (they are of 12)"),
+        ({"sharpness": 1.0}, "sharpness 1.0 (they are of 1.5)"),
+        ({"rotary": None}, "rotary None (they are of [2.0, 0.5])"),
+        ({"family": "mdlm"}, "family mdlm (they are of pgm)"),
+    ],
+)
+def test_an_edited_card_is_refused(edit: dict[str, object], says: str, folder: Path) -> None:
+    """Every one of these describes a network that the same weights fit, but that answers otherwise."""
+    path = folder / "toy/pgm.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | edit))
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read_checkpoint(folder, "toy/pgm")
+
+
+def test_weights_that_do_not_say_what_they_are_load_as_ever(folder: Path) -> None:
+    path, weights = folder / "toy/pgm.json", folder / "toy/pgm.safetensors"
+    save_file(load_file(weights), weights)  # as older versions wrote them
+    card = json.loads(path.read_text()) | {"weights_sha256": checkpoints.sha256(weights)}
+    path.write_text(json.dumps(card))
+    assert read_checkpoint(folder, "toy/pgm")[0].shape == SHARP
+
+
+def test_the_same_weights_are_the_same_file(tmp_path: Path) -> None:
+    network = stirred(PGM, SHARP)
+    assert len({save_weights(network, tmp_path / f"{k}.safetensors") for k in range(5)}) == 1
+
+
+def test_a_card_of_another_data_set_is_refused(folder: Path) -> None:
+    path = folder / "toy/pgm.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "faces"}))
+    with pytest.raises(
+        ValueError, match="trained on 'faces', but it lies in the folder 'toy'; move"
+    ):
+        read_checkpoint(folder, "toy/pgm")
+
+
+def test_a_binary_card_is_named(folder: Path) -> None:
+    (folder / "toy/pgm.json").write_bytes(b"{\xff\x00")
+    says = r"toy/pgm\.json is no checkpoint card .*: it is no text, from byte 1 on; fetch"
+    with pytest.raises(ValueError, match=says):
         read_checkpoint(folder, "toy/pgm")
 
 

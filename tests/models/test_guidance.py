@@ -49,3 +49,18 @@ def test_guidance_keeps_known_positions_certain(canvas: Canvas) -> None:
 def test_guidance_that_is_negative_or_no_number_is_refused(scale: float) -> None:
     with pytest.raises(ValueError, match="guidance scale must be 0"):
         Guided(stirred(PGM, GRID), LABEL, scale)
+
+
+@pytest.mark.parametrize(
+    "label", [[GRID.labels[0], -1], [99, 0], [0, GRID.labels[1]], [-2, 0], [0, -2]]
+)
+def test_a_value_that_an_attribute_lacks_is_refused(label: list[int], canvas: Canvas) -> None:
+    """In the table of label vectors it would be a neighbouring attribute's."""
+    model, asked = stirred(PGM, GRID), torch.tensor(label)
+    says = r"attribute \d of this model has the values 0 to \d, and -1 for unspecified; got "
+    with pytest.raises(ValueError, match=says):
+        Labelled(model, asked)
+    with pytest.raises(ValueError, match=says):
+        Guided(model, asked, 1.0)
+    with pytest.raises(ValueError, match=says):
+        model.log_probs(canvas, listed(~canvas.known), asked.expand(2, -1))

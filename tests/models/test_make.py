@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from pgm_lite import datasets
-from pgm_lite.checkpoints import read_checkpoint, save_weights
+from pgm_lite.checkpoints import read_card, read_checkpoint, save_card, save_weights
 from pgm_lite.make import make
 from pgm_lite.models import Prime
 from pgm_lite.net import Shape
@@ -45,6 +45,16 @@ def test_another_size_is_refused(tmp_path: Path) -> None:
         run("pgm", replace(SHORT, width=24), tmp_path, "b", start_from="shidoku/pgm")
     with pytest.raises(ValueError, match="cannot start from it"):
         run("mdlm", SHORT, tmp_path, "b", start_from="shidoku/pgm")
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path: Path) -> None:
+    run("pgm", SHORT, tmp_path, "a")
+    card = read_card(tmp_path / "shidoku/pgm.json")
+    save_card(card.model_copy(update={"data_sha256": "0" * 64}), tmp_path / "shidoku/pgm.json")
+    with pytest.raises(
+        ValueError, match=r"other data than this shidoku \(.* 000000000000\.\.\., here"
+    ):
+        run("pgm", SHORT, tmp_path, "b", start_from="shidoku/pgm")
 
 
 def weights(folder: Path, name: str) -> dict[str, torch.Tensor]:

@@ -1,6 +1,7 @@
 """The training loop: it learns, it can be killed at any moment, and it names what is wrong."""
 
 import math
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from pgm_lite.bounds import exact_likelihood, held_out_bound
 from pgm_lite.checkpoints import build
 from pgm_lite.net import Shape
 from pgm_lite.recipes import PRESETS, Recipe, recipe
-from pgm_lite.training import dropped, rate, train
+from pgm_lite.training import Progress, dropped, rate, train
 
 RECIPE = Recipe(width=16, heads=2, depth=2, steps=12, batch=8, warmup=2)
 SHAPE = Shape(vocab_size=3, rows=1, columns=6, width=16, heads=2, depth=2)
@@ -62,10 +63,65 @@ def test_a_kill_while_saving_leaves_the_state_before_it(tmp_path: Path) -> None:
     assert all(torch.equal(resumed[name], value) for name, value in straight.items())
 
 
+def test_a_kill_after_the_swap_does_not_end_the_run(tmp_path: Path) -> None:
+    weights_after("mdlm", tmp_path, 5)
+    # Killed before the state it replaced was gone.
+    shutil.copytree(tmp_path / "state", tmp_path / "state.old", dirs_exist_ok=True)
+    resumed = weights_after("mdlm", tmp_path, None)
+    straight = weights_after("mdlm", None, None)
+    assert all(torch.equal(resumed[name], value) for name, value in straight.items())
+
+
 def test_another_networks_state_is_refused(tmp_path: Path) -> None:
     weights_after("mdlm", tmp_path, 2)
-    with pytest.raises(ValueError, match="belongs to another network"):
+    with pytest.raises(ValueError, match=r"another run: network was 'MDLM, .* and is 'PGM, "):
         list(train(build("pgm", SHAPE), obj.PARTITION, Pairs(), RECIPE, folder=tmp_path))
+    (tmp_path / "state/run.json").unlink()  # as an older version leaves it
+    with pytest.raises(ValueError, match=r"damaged or belongs to another network.*; delete"):
+        list(train(build("pgm", SHAPE), obj.PARTITION, Pairs(), RECIPE, folder=tmp_path))
+
+
+class Doubles(Pairs):
+    """As many rows as ``Pairs`` has, and others."""
+
+    def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return super().batch(26 - indices)
+
+
+def test_a_run_with_other_options_is_refused(tmp_path: Path) -> None:
+    weights_after("mdlm", tmp_path, 2)
+    same = {"objective": obj.MASKED, "split": Pairs(), "recipe": RECIPE, "seed": 3}
+    for other, says in (
+        ({"seed": 4}, "seed was 3 and is 4;"),
+        ({"recipe": replace(RECIPE, steps=24)}, "steps was 12 and is 24;"),
+        ({"recipe": replace(RECIPE, batch=4)}, "batch was 8 and is 4;"),
+        ({"recipe": replace(RECIPE, matrix_rate=0.01)}, "matrix_rate was 0.02 and is 0.01;"),
+        ({"objective": obj.COMPLEMENTARY}, "objective was 'masked' and is 'complementary';"),
+        ({"split": Doubles()}, "data was '27 rows"),
+        ({"start_from": "abc"}, "start_from was '' and is 'abc';"),
+    ):
+        with pytest.raises(ValueError, match=f"another run: {says}"):
+            train(build("mdlm", SHAPE, seed=1), **(same | other), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl", "random"]
+)
+def test_a_truncated_state_is_named(name: str, tmp_path: Path) -> None:
+    weights_after("mdlm", tmp_path, 2)
+    shutil.rmtree(tmp_path / "state.old", ignore_errors=True)
+    for path in (tmp_path / "state").glob("*" if name == "random" else name):
+        if path.name != "run.json":
+            path.write_bytes(path.read_bytes()[:9])
+    with pytest.raises(ValueError, match=r"state is damaged .*; delete .*, or name another state"):
+        weights_after("mdlm", tmp_path, None)
+
+
+def test_progress_says_what_the_loss_is() -> None:
+    plain = Progress(1, 2, 1.25, 0.0, "bound")
+    assert plain.loss == "1.2500 nats per token (bound)"
+    parts = Progress(1, 2, 1.5, 0.0, "surrogate", ("draft bound", "causal surrogate"), (1.0, 0.5))
+    assert parts.loss.endswith("(surrogate: 1.0000 draft bound + 0.5000 causal surrogate)")
 
 
 @pytest.mark.slow
