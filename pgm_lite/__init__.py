@@ -1,6 +1,6 @@
 """pgm_lite: see how masked generation works, find where it goes wrong, measure what it costs."""
 
-from pgm_lite import datasets, lab, laws
+from pgm_lite import datasets, external, lab, laws
 from pgm_lite.analytics import analyse
 from pgm_lite.candidates import candidates
 from pgm_lite.catalog import load, watch
@@ -85,6 +85,7 @@ __all__ = [
     "datasets",
     "entropy",
     "entropy_bounded",
+    "external",
     "factor",
     "first_hitting",
     "halton",

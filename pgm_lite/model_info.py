@@ -6,7 +6,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from pgm_lite.run import Run, Value
 
-READS = ("everything", "known", "cache")
+READS = ("everything", "known", "cache", "unknown")
 
 
 @runtime_checkable
@@ -22,14 +22,14 @@ class ModelInfo:
     """Which model was sampled.
 
     ``reads`` tells what goes through it at a step: "everything" (all positions, the unknown
-    ones as [MASK]), "known" (the known positions and those asked about) or "cache" (the new
-    position; the rest sits in a key/value cache).
+    ones as [MASK]), "known" (the known positions and those asked about), "cache" (the new
+    position; the rest sits in a key/value cache) or "unknown" (nobody said, so nothing is shown).
     """
 
     family: str
     name: str
     checkpoint: str | None = None
-    reads: str = "everything"
+    reads: str = "unknown"
 
     def __post_init__(self) -> None:
         if self.reads not in READS:
@@ -44,8 +44,10 @@ class ModelInfo:
     def of(cls, model: object) -> "ModelInfo":
         """What a model says about itself; a wrapper is asked for the model it wraps.
 
-        A model that says nothing is called "unknown" and taken to read everything.
+        A model that says nothing has the family "unknown", and what it reads is unknown too.
         """
+        if model is None:
+            return cls("unknown", "unknown")
         inner = _wrapped(model)[-1]
         if isinstance(inner, Described):
             return cls(inner.family, inner.family.lower(), reads=inner.reads)

@@ -1,6 +1,6 @@
 """The record of a generation: every step with its cost, the same through its file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from uuid import uuid4
 
@@ -29,11 +29,12 @@ from pgm_lite.trace_parts import (
     code_from_file,
     code_of,
     code_to_file,
+    regrouped,
     row_of,
     timed,
 )
 from pgm_lite.trace_replay import Replay
-from pgm_lite.trace_steps import listed_ints, step_to_file
+from pgm_lite.trace_steps import check_probabilities, listed_ints, step_to_file
 
 __all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 
@@ -42,7 +43,9 @@ __all__ = ["Header", "ModelInfo", "Shown", "Trace", "record"]
 class Header:
     """Everything about a trace that is not a step; ``digits`` spells the tokens of half-known ones.
 
-    A code does not count when headers are compared.
+    ``groups`` is a partition of the positions to be shown, a number each, -1 for none. Where
+    ``probabilities`` is false nobody knows how likely the tokens were: nan stands for that in steps,
+    null in a file. Neither this nor a code counts when headers are compared.
     """
 
     model: ModelInfo
@@ -55,19 +58,23 @@ class Header:
     layout: Layout
     id: str = field(default_factory=lambda: uuid4().hex)
     digits: Digits | None = field(default=None, compare=False)
+    groups: tuple[int, ...] | None = None
+    probabilities: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """A header, the canvas at the start, and the steps with the seconds each took.
 
-    The seconds are those of the whole batch, also in a trace of one of its rows.
+    The seconds are those of the whole batch, also in a trace of one of its rows. ``regrouped`` are
+    changes of the groups as [step from 1, position, group]; samplers of this library make none.
     """
 
     header: Header
     init: Canvas
     steps: tuple[Step, ...]
     seconds: tuple[float, ...]
+    regrouped: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def final(self) -> Canvas:
@@ -108,6 +115,14 @@ class Trace:
         order = self.order_at(k)
         return self.state(k).tokens.gather(1, order.clamp(min=0)).masked_fill(order < 0, NOBODY)
 
+    def groups_at(self, k: int) -> tuple[int, ...]:
+        """The group of each position after ``k`` steps, -1 for none."""
+        groups = [*(self.header.groups or (NOBODY,) * self.state(k).seq_len)]
+        for step, position, group in self.regrouped:
+            if step <= k:
+                groups[position] = group
+        return tuple(groups)
+
     def step_map(self) -> Int[Tensor, "b n"]:
         """The step, from 1, that wrote each position last; 0 is given, -1 still unknown."""
         steps = self.init.known.long() - 1
@@ -125,16 +140,19 @@ class Trace:
             return self
         header = replace(self.header, id=f"{self.header.id}-{index}")
         steps: tuple[Step, ...] = tuple(row_of(step, index) for step in self.steps)
-        return Trace(header, self.init.row(index), steps, self.seconds)
+        return Trace(header, self.init.row(index), steps, self.seconds, self.regrouped)
 
     def to_json(self, row: int = 0) -> str:
         """One sequence of the batch as the text of a ``pgm_lite.trace/1`` file."""
         one, nfe = self.row(row), 0.0
         header, layout = one.header, one.header.layout
+        check_probabilities(one.steps, known=header.probabilities)
         parts: list[StepPart] = []
         for step, seconds in zip(one.steps, one.seconds, strict=True):
             nfe += float(step.cost.calls)
             parts.append(step_to_file(step, 0, nfe=nfe, seconds=seconds))
+        for number, position, group in one.regrouped:
+            parts[number - 1].events.append([position, "group", group])
         return TraceFile(
             schema="pgm_lite.trace/1",
             library=LIBRARY,
@@ -156,7 +174,7 @@ class Trace:
                 tokens=listed_ints(one.init.tokens.masked_fill(one.init.unknown, 0)[0]),
                 known=[1 if known else 0 for known in listed_ints(one.init.known[0])],
             ),
-            groups=None,
+            groups=None if header.groups is None else list(header.groups),
             digits=code_to_file(header.digits),
             steps=parts,
         ).text()
@@ -177,6 +195,10 @@ class Trace:
             layout=Layout(file.layout.kind, file.layout.rows, file.layout.columns, palette),
             id=file.id,
             digits=code_from_file(file.digits, len(file.vocab)),
+            groups=None if file.groups is None else tuple(file.groups),
+            probabilities=not any(
+                None in event for part in file.steps for event in (*part.events, *part.entropy)
+            ),
         )
         init = Canvas(
             torch.tensor([file.init.tokens]), torch.tensor([file.init.known], dtype=torch.bool)
@@ -184,7 +206,7 @@ class Trace:
         kinds = {str(event[1]) for part in file.steps for event in part.events}
         replay = Replay(init, header.digits, kinds)
         steps = tuple(replay.step(part, f"steps[{k}]") for k, part in enumerate(file.steps))
-        return cls(header, init, steps, tuple(part.seconds for part in file.steps))
+        return cls(header, init, steps, tuple(part.seconds for part in file.steps), regrouped(file))
 
 
 def record(
@@ -199,13 +221,17 @@ def record(
     vocab_size: int | None = None,
     init: Canvas | None = None,
     digits: Digits | None = None,
+    groups: Sequence[int] | None = None,
+    probabilities: bool = True,
 ) -> Trace:
     """Run a sampler to its end and keep everything, timing each step.
 
     A sampler of this library brings along what ``model``, ``sampler``, ``knobs`` and ``init``
     (the canvas it started on) would say; for steps from elsewhere, ``init`` is needed and, where
     they hold digits, the code ``digits``. Without a data set the tokens are shown as numbers in a
-    line, ``vocab_size`` of them or, without that, as many as occur.
+    line, ``vocab_size`` of them or, without that, as many as occur. ``groups`` is a partition of the
+    positions for the player to show. A ``log_prob`` or an ``entropy`` that is nan is refused, unless
+    ``probabilities`` is false: then nan says that nobody knows it.
     """
     run = steps if isinstance(steps, Run) else None
     if init is None:
@@ -216,6 +242,11 @@ def record(
             )
         init = run.canvas
     taken, seconds = timed(steps)
+    check_probabilities(taken, known=probabilities)
+    if groups is not None and len(groups) != init.seq_len:
+        raise ValueError(
+            f"{len(groups)} groups for {init.seq_len} positions; give each a number, -1 for no group"
+        )
     code = code_of(digits, run, taken)
     symbols, layout = appearance(dataset, vocab_size, code, init, taken)
     header = Header(
@@ -228,5 +259,7 @@ def record(
         symbols=symbols,
         layout=layout,
         digits=code,
+        groups=None if groups is None else tuple(groups),
+        probabilities=probabilities,
     )
     return Trace(header, init, taken, seconds)

@@ -11,6 +11,10 @@ followed by the write of what took its place. A step that drafts does away with 
 In a file with insert events positions are names: a token keeps its own for good, and is read right
 after the token at the position given last, or first of all where that is -1. Tokens known at the
 start are read in the order of their positions.
+
+The probability of a write, a digit or an insertion is null where nobody knows it, as in a history
+from elsewhere; so is the entropy of a position asked about. ``groups`` and group events show a
+partition of the positions (-1 is no group); nothing is computed from it.
 """
 
 import math
@@ -32,12 +36,12 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "reject": ("token", "draft probability", "target probability"),
     "insert": ("token", "probability", "after"),
 }
-"""What stands after the position and the kind of each event."""
+"""What stands after the position and the kind of each event; a plain probability may be null."""
 
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Flag = Literal[0, 1]
-Event = list[int | float | str]
+Event = list[int | float | str | None]
 
 
 class _Part(BaseModel):
@@ -45,12 +49,12 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """Which model was sampled, and what goes through it at a step."""
+    """Which model was sampled, and what goes through it at a step, if that is known."""
 
     family: str
     name: str
     checkpoint: str | None
-    reads: Literal["everything", "known", "cache"]
+    reads: Literal["everything", "known", "cache", "unknown"]
 
 
 class SamplerPart(_Part):
@@ -107,7 +111,7 @@ class StepPart(_Part):
     seconds: Amount
     note: str
     events: list[Event]
-    entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)]]]
+    entropy: list[tuple[Count, Annotated[float, Field(allow_inf_nan=False)] | None]]
     errors: ErrorsPart | None = None
     scores: list[Annotated[float, Field(allow_inf_nan=False)] | None] | None = None
 
@@ -135,7 +139,7 @@ class TraceFile(_Part):
     vocab: Annotated[list[str], Field(min_length=1)]
     layout: LayoutPart
     init: InitPart
-    groups: list[int] | None
+    groups: list[Annotated[int, Field(ge=-1)]] | None
     digits: DigitsPart | None
     steps: list[StepPart]
 
@@ -226,7 +230,10 @@ def _check_event(event: Event, file: TraceFile, place: str) -> None:
         if name == "token":
             _check_token(value, file, place)
         elif name.endswith("probability"):
-            if isinstance(value, str) or not 0 <= value <= 1:
+            if value is None and name == "probability" and kind != "draft":
+                continue
+            # Drafts keep theirs: without both laws no verdict can be explained.
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise fault(place, f"{value!r} is not a probability")
         elif name == "after":
             if value != -1:
@@ -245,16 +252,16 @@ def _check_digit(rest: Event, code: DigitsPart | None, place: str) -> None:
             place, "a digit, but the file does not say how tokens are spelled: digits: null"
         )
     for name, value, end in (("digit", rest[0], code.count), ("value", rest[1], code.base)):
-        if int(value) >= end:
+        if not isinstance(value, int) or value >= end:
             raise fault(place, f"{value} is not a {name} of 0 to {end - 1}")
 
 
-def _check_position(position: float | str, file: TraceFile, place: str) -> None:
+def _check_position(position: float | str | None, file: TraceFile, place: str) -> None:
     if not isinstance(position, int) or not 0 <= position < file.seq_len:
         raise fault(place, f"{position!r} is not a position of 0 to {file.seq_len - 1}")
 
 
-def _check_token(token: float | str, file: TraceFile, place: str) -> None:
+def _check_token(token: float | str | None, file: TraceFile, place: str) -> None:
     if not isinstance(token, int) or not 0 <= token < len(file.vocab):
         raise fault(place, f"{token!r} is not a token of 0 to {len(file.vocab) - 1}")
 
@@ -268,6 +275,6 @@ def fault(place: str, what: str) -> ValueError:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """("steps", 3, "events") as steps[3].events, without the types an entry could have had."""
-    named = [part for part in location if part not in ("int", "float", "str")]
+    named = [part for part in location if part not in ("int", "float", "str", "none")]
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
     return text.removeprefix(".") or "the text"

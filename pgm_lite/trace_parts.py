@@ -20,7 +20,7 @@ from pgm_lite.core import (
 )
 from pgm_lite.digits import Digits
 from pgm_lite.run import Run
-from pgm_lite.trace_file import DigitsPart
+from pgm_lite.trace_file import DigitsPart, TraceFile
 from pgm_lite.trace_steps import listed_ints
 
 
@@ -130,6 +130,16 @@ def code_from_file(part: DigitsPart | None, vocab_size: int) -> Digits | None:
         return None
     codes = None if part.codes is None else torch.tensor(part.codes)
     return Digits(vocab_size, part.count, base=part.base, codes=codes)
+
+
+def regrouped(file: TraceFile) -> tuple[tuple[int, int, int], ...]:
+    """The group events of a file as [step from 1, position, group]."""
+    return tuple(
+        cast("tuple[int, int, int]", (number, event[0], event[2]))
+        for number, part in enumerate(file.steps, start=1)
+        for event in part.events
+        if event[1] == "group"
+    )
 
 
 def row_of(step: Step, index: int) -> Step:

@@ -42,7 +42,8 @@ class Replay:
         for number, event in enumerate(part.events):
             change.apply(event, f"{place}.events[{number}]")
         for at, nats in part.entropy:
-            change.queried[0, at], change.entropy[0, at] = True, nats
+            change.queried[0, at] = True
+            change.entropy[0, at] = math.nan if nats is None else nats
         self.canvas = Canvas(change.tokens, change.known)
         if self.code is not None and change.spelled is not None:
             self.digits = change.spelled
@@ -114,7 +115,8 @@ class _Change:
         )
 
     def apply(self, event: Event, place: str) -> None:
-        at, kind, rest = int(event[0]), str(event[1]), [float(value) for value in event[2:]]
+        at, kind = int(_number(event[0])), str(event[1])
+        rest = [_number(value) for value in event[2:]]
         if self.order is not None and kind != "insert":
             raise fault(
                 place, f"a {kind!r} has no place among insertions, which say where to read it"
@@ -138,10 +140,8 @@ class _Change:
                 self.drafted[at] = self.open[at] = (int(rest[0]), _nats(rest[1]))
             case "accept" | "reject":
                 self._judge(at, kind, int(rest[0]), rest[1], rest[2], place)
-            case _:
-                raise fault(
-                    place, f"a {kind!r}: a Trace keeps no such events, the player shows them"
-                )
+            case _:  # a group, which is kept beside the steps: Trace.regrouped
+                pass
 
     def _write(self, at: int, token: int, probability: float) -> None:
         self.tokens[0, at], self.known[0, at], self.written[0, at] = token, True, True
@@ -220,5 +220,11 @@ def _check_spelling(code: Digits, digits: Canvas, canvas: Canvas, place: str) ->
         raise fault(place, f"position {at}: its digits spell {of_digits}, written was {of_writes}")
 
 
+def _number(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)
+
+
 def _nats(probability: float) -> float:
+    if math.isnan(probability):
+        return probability
     return math.log(probability) if probability > 0 else -math.inf

@@ -1,6 +1,7 @@
 """A step as the file has it: a file stores what changed, a ``Step`` the state."""
 
 import math
+from collections.abc import Sequence
 
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
@@ -38,7 +39,7 @@ def step_to_file(step: Step, row: int, *, nfe: float, seconds: float) -> StepPar
         seconds=seconds,
         note=step.note,
         events=_events(step, row),
-        entropy=[(position, round(entropy[position], ENTROPY_DIGITS)) for position in asked],
+        entropy=[(position, _rounded(entropy[position])) for position in asked],
         errors=None if step.errors is None else _errors(step.errors, step.written, row),
         scores=[_finite(scores[position]) for position in asked] if scores else None,
     )
@@ -48,6 +49,35 @@ def _errors(errors: ErrorStep, written: Bool[Tensor, "b n"], row: int) -> Errors
     model, (parallel,) = listed_floats(errors.model[row]), listed_floats(errors.parallel[row, None])
     places = true_in(written[row])
     return ErrorsPart(model=[(at, _lost(model[at])) for at in places], parallel=_lost(parallel))
+
+
+def check_probabilities(steps: Sequence[Step], *, known: bool) -> None:
+    """No probability and no entropy is nan, unless they are declared not to be ``known``.
+
+    Those of drafts have to be known all the same: verdicts rest on them.
+    """
+    for index, step in enumerate(steps):
+        digits, draft = step.digits, step.draft
+        found = [("log_prob", step.log_prob, step.written), ("entropy", step.entropy, step.queried)]
+        found += [("digits.log_prob", digits.log_prob, digits.written)] if digits else []
+        found = found if known else []
+        if draft is not None:
+            judged = draft.accepted | draft.rejected
+            found.append(("draft.draft_log_prob", draft.draft_log_prob, draft.drafted | judged))
+            found.append(("draft.target_log_prob", draft.target_log_prob, judged))
+        for name, values, meant in found:
+            bad = (values.isnan() & meant).nonzero()
+            if len(bad):
+                row, place = listed_ints(bad[0])
+                raise ValueError(
+                    f"{name} of step {index + 1} is nan at [{row}, {place}]; mend the model or the "
+                    "sampler it comes from or, where nobody knows how likely tokens were, say so: "
+                    "record(..., probabilities=False)"
+                )
+
+
+def _rounded(entropy: float) -> float | None:
+    return None if math.isnan(entropy) else round(entropy, ENTROPY_DIGITS)
 
 
 def _finite(score: float) -> float | None:
@@ -106,8 +136,8 @@ def listed_floats(values: Float[Tensor, " n"]) -> list[float]:
     return numbers
 
 
-def _chance(nats: float) -> float:
-    return min(1.0, float(f"{math.exp(nats):.{PROBABILITY_DIGITS}g}"))
+def _chance(nats: float) -> float | None:
+    return None if math.isnan(nats) else min(1.0, float(f"{math.exp(nats):.{PROBABILITY_DIGITS}g}"))
 
 
 def true_in(mask: Bool[Tensor, " n"]) -> list[int]:

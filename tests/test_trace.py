@@ -290,8 +290,46 @@ def test_what_cannot_be_recorded() -> None:
         record(run(12), dataset=shidoku())
     with pytest.raises(ValueError, match="only 1 symbols"):
         record(run(), vocab_size=1)
-    with pytest.raises(ValueError, match="everything, known, cache; got 'all'"):
+    with pytest.raises(ValueError, match="everything, known, cache, unknown; got 'all'"):
         ModelInfo("PGM", "pgm", reads="all")
+
+
+def test_nan_is_refused_unless_it_is_declared() -> None:
+    (step,) = unmask(grids(), Canvas.blank(2, 16), schedule=(16,), order=random_order(), rng=rng(0))
+    wrong = step.log_prob.clone()
+    wrong[1, 3] = torch.nan
+    lost = replace(step, log_prob=wrong)
+    with pytest.raises(ValueError, match=r"log_prob of step 1 is nan at \[1, 3\]; .*=False"):
+        record(iter([lost]), init=Canvas.blank(2, 16))
+    with pytest.raises(ValueError, match="entropy of step 1 is nan"):
+        record(iter([replace(step, entropy=wrong)]), init=Canvas.blank(2, 16))
+    trace = record(iter([lost]), init=Canvas.blank(2, 16), probabilities=False)
+    events = {event[0]: event for event in json.loads(trace.to_json(1))["steps"][0]["events"]}
+    assert events[3][3] is None
+    assert events[4][3] is not None
+    undeclared = replace(trace, header=replace(trace.header, probabilities=True))
+    with pytest.raises(ValueError, match=r"log_prob of step 1 is nan at \[0, 3\]"):
+        undeclared.to_json(1)
+    # Verdicts on drafts rest on both laws, so there nothing can be left out.
+    first = next(drafting(loops=2))
+    nothing = torch.full_like(first.draft.draft_log_prob, torch.nan)
+    drafts = replace(first, draft=replace(first.draft, draft_log_prob=nothing))
+    with pytest.raises(ValueError, match=r"draft\.draft_log_prob of step 1 is nan"):
+        record(iter([drafts]), init=START, probabilities=False)
+
+
+def test_of_a_model_that_says_nothing_nothing_is_said() -> None:
+    steps = list(RUNS["MDLM"]().steps)
+    assert record(iter(steps), init=START).header.model == ModelInfo("unknown", "unknown")
+    assert ModelInfo.of(object()) == ModelInfo("unknown", "object", None, "unknown")
+
+
+def test_groups_are_recorded_one_a_position() -> None:
+    steps = list(RUNS["MDLM"]().steps)
+    trace = record(iter(steps), init=START, groups=[0, 1] * 6)
+    assert Trace.from_json(trace.to_json()).header.groups == (0, 1) * 6 == trace.groups_at(2)
+    with pytest.raises(ValueError, match="3 groups for 12 positions"):
+        record(iter(steps), init=START, groups=[0, 1, 0])
 
 
 def test_the_code_of_the_digits_is_found_and_kept() -> None:

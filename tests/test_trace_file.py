@@ -1,6 +1,7 @@
 """Law 14, continued: a malformed trace file is refused, and the error names the place."""
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -88,7 +89,7 @@ BAD = [
     ),
     (
         "event entry",
-        lambda f: set_in(f, [3, "write", 1, None], "steps", 1, "events", 0),
+        lambda f: set_in(f, [3, "write", 1, [0.5]], "steps", 1, "events", 0),
         r"steps\[1\].events\[0\]\[3\]: ",
     ),
     (
@@ -107,10 +108,26 @@ BAD = [
         r"steps\[0\].events\[1\]: a draft at position 3, whose token is known",
     ),
     (
-        "group",
-        lambda f: set_in(f, [3, "group", 1], "steps", 0, "events", 2),
-        r"steps\[0\].events\[2\]: a 'group': a Trace keeps no such events",
+        "a draft that nobody knows how likely it was",
+        lambda f: set_in(f, [3, "draft", 1, None], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: None is not a probability",
     ),
+    (
+        "no token",
+        lambda f: set_in(f, [3, "write", None, 0.5], "steps", 0, "events", 2),
+        "not a token",
+    ),
+    (
+        "no position",
+        lambda f: set_in(f, [None, "reopen"], "steps", 0, "events", 2),
+        "not a position",
+    ),
+    (
+        "group",
+        lambda f: set_in(f, [3, "group", -1], "steps", 0, "events", 2),
+        r"steps\[0\].events\[2\]: -1 is not a group: expected a whole number from 0",
+    ),
+    ("negative group", lambda f: f | {"groups": [-2] * 16}, r"groups\[0\]: "),
 ]
 
 
@@ -211,6 +228,35 @@ def test_a_malformed_file_says_where(damage: Callable[[dict], object], says: str
     text = damaged if isinstance(damaged, str) else json.dumps(damaged)
     with pytest.raises(ValueError, match=says):
         Trace.from_json(text)
+
+
+def test_groups_and_their_changes_are_kept() -> None:
+    events = [[[0, "write", 1, 0.5]], [[1, "group", 1], [1, "write", 2, 0.5], [2, "group", 0]]]
+    for groups, start in (([0, 1, -1], (0, 1, -1)), (None, (-1, -1, -1))):
+        file = spare(events) | {"groups": groups}
+        trace = Trace.from_json(json.dumps(file))
+        assert trace.groups_at(0) == trace.groups_at(1) == start
+        assert trace.groups_at(2) == (start[0], 1, 0)
+        text = trace.to_json()
+        again = Trace.from_json(text)
+        assert json.loads(text)["groups"] == groups
+        assert again.header == trace.header
+        assert again.regrouped == trace.regrouped == ((2, 1, 1), (2, 2, 0))
+
+
+def test_what_nobody_knows_is_null_and_stays_so() -> None:
+    file = spare([[[0, "write", 1, None]], [[1, "write", 2, 0.5]]])
+    file["steps"][0]["entropy"] = [[0, None], [1, 0.25]]
+    trace = Trace.from_json(json.dumps(file))
+    first, second = trace.steps
+    assert first.log_prob[0, 0].isnan()
+    assert first.entropy[0, 0].isnan()
+    assert float(second.log_prob[0, 1]) == pytest.approx(math.log(0.5))
+    again = json.loads(trace.to_json())
+    assert [step["events"] for step in again["steps"]] == [each["events"] for each in file["steps"]]
+    assert again["steps"][0]["entropy"] == [[0, None], [1, 0.25]]
+    assert not trace.header.probabilities
+    assert Trace.from_json(json.dumps(good())).header.probabilities
 
 
 def test_an_oversized_file_is_not_read() -> None:

@@ -61,9 +61,9 @@ def entropy_left(traces: Traces, *, row: int = 0) -> go.Figure:
     curves: list[dict[str, Any]] = []
     for name, record, line in _styled(traces, row):
         asked = [
-            (k, [nats for _, nats in step["entropy"]])
+            (k, known)
             for k, step in enumerate(record["steps"], start=1)
-            if step["entropy"]
+            if (known := [nats for _, nats in step["entropy"] if nats is not None])
         ]
         steps = [k for k, _ in asked]
         highest, lowest = [max(nats) for _, nats in asked], [min(nats) for _, nats in asked]

@@ -31,7 +31,7 @@ class Moment(TypedDict):
     seconds: float
     note: str
     events: list[list[Any]]
-    entropy: list[tuple[int, float]]
+    entropy: list[tuple[int, float | None]]
 
 
 class Record(TypedDict):
@@ -72,8 +72,9 @@ def records(traces: Traces, row: int = 0) -> dict[str, Record]:
     else:
         several = [_parsed(trace, row) for trace in traces]
         names = [record["model"]["family"] for record in several]
-        if len(set(names)) < len(names):  # two of one family, which the checkpoints tell apart
-            names = [str(record["model"]["name"]).split("/")[-1] for record in several]
+        stems = [str(record["model"]["name"]).split("/")[-1] for record in several]
+        if len(set(names)) < len(set(stems)):  # two of one family, which checkpoints tell apart
+            names = stems
         named = {
             name if names.count(name) == 1 else f"{name} {i + 1}": record
             for i, (name, record) in enumerate(zip(names, several, strict=True))
@@ -244,6 +245,7 @@ _READS: dict[str, tuple[Role, Role]] = {
     "everything": ("read", "masked"),
     "known": ("read", "absent"),
     "cache": ("cached", "absent"),
+    "unknown": ("absent", "absent"),
 }
 
 

@@ -2,6 +2,11 @@
 import { ABSENT, ASKED, CACHED, MASKED, PARTLY, READ, ROLES, costOf, drafts, inserts, isIdle, judges, rolesAt, stateAt } from "./state.js";
 import { amount, count, h, plural, svg } from "./dom.js";
 
+// Nobody said what the model reads, as in a history from elsewhere: then no light is on, unless it was asked about.
+const untold = trace => trace.model?.reads === "unknown";
+const isFree = ({ calls, encoder_positions, decoder_positions }) => calls + encoder_positions + decoder_positions === 0;
+const seenAt = (trace, k) => (untold(trace) ? rolesAt(trace, k).map(role => (role === ASKED ? ASKED : ABSENT)) : rolesAt(trace, k));
+
 const LEGEND = {
   [READ]: ["read", "known"], [ASKED]: ["asked", "asked for"], [MASKED]: ["masked", "unknown, as [MASK]"],
   [CACHED]: ["cached", "in the cache"], [ABSENT]: ["absent", "not there at all"],
@@ -20,10 +25,16 @@ export class Network {
     this.unit = h("span");
     this.split = h("p", { class: "split" });
     this.head = h("p", { class: "net-title" });
-    const reads = trace.model?.reads, shown = { known: [READ, ASKED, ABSENT], cache: [ASKED, CACHED, ABSENT] }[reads]
+    const reads = trace.model?.reads, shown = { known: [READ, ASKED, ABSENT], cache: [ASKED, CACHED, ABSENT], unknown: [ASKED] }[reads]
       ?? [READ, ASKED, MASKED];
-    if (trace.digits) shown.splice(1, 0, PARTLY);
-    if (trace.steps.some(judges) && !shown.includes(ABSENT)) shown.push(ABSENT);
+    if (trace.digits && !untold(trace)) shown.splice(1, 0, PARTLY);
+    if (trace.steps.some(judges) && !untold(trace) && !shown.includes(ABSENT)) shown.push(ABSENT);
+    this.bars = [];
+    this.silent = untold(trace) && trace.steps.every((_, i) => isFree(costOf(trace, i + 1)));
+    if (this.silent) {
+      this.element = h("div", { class: "network" }, this.head, this.split);
+      return;
+    }
     this.element = h("div", { class: "network" }, this.head, h("p", { class: "count" }, this.number, this.unit), this.split, this.led,
       h("ul", { class: "key" }, ...shown.map(role => h("li", {}, h("i", { class: LEGEND[role][0] }), LEGEND[role][1]))),
       this.wall(Math.max(peak, trace.seq_len)));
@@ -47,7 +58,7 @@ export class Network {
   }
 
   draw(k, idle) {
-    const { trace } = this, roles = rolesAt(trace, idle ? 0 : k), cost = costOf(trace, idle ? 0 : k);
+    const { trace } = this, roles = seenAt(trace, idle ? 0 : k), cost = costOf(trace, idle ? 0 : k);
     for (let i = 0; i < roles.length; i++) {
       if (roles[i] === this.drawn[i]) continue;
       this.lights[i].className = ROLES[roles[i]];
@@ -59,10 +70,10 @@ export class Network {
     });
     const positions = cost.encoder_positions + cost.decoder_positions;
     this.head.textContent = "Through the network" + (k && !idle ? `, step ${k}` : "");
-    const exact = positions === 0 && cost.calls > 0, asked = roles.filter(role => role === ASKED).length;
+    const exact = positions === 0 && cost.calls > 0 && !untold(trace), asked = roles.filter(role => role === ASKED).length;
     this.number.textContent = count(exact ? asked : positions);
     this.unit.textContent = exact ? ` ${asked === 1 ? "position" : "positions"} asked; there is no network` : positions > trace.seq_len ? ` positions, the sequence has ${count(trace.seq_len)}` : ` of ${count(trace.seq_len)} positions`;
-    const words = idle ? "Finished: nothing goes through any more." : k ? describe(trace, k) : "Nothing has gone through yet.";
+    const words = this.silent ? "Not recorded: nobody said what the model read." : idle ? "Finished: nothing goes through any more." : k ? describe(trace, k) : "Nothing has gone through yet.";
     this.split.textContent = words;
     this.led.setAttribute("aria-label", `Through the network: ${this.number.textContent}${this.unit.textContent}. ${words}`);
     this.element.classList.toggle("idle", idle);
@@ -78,12 +89,14 @@ export class Network {
 /** The positions of a step in words that add up to the bill; registers are what is left over. */
 export function describe(trace, k) {
   const tally = new Array(ROLES.length).fill(0), step = trace.steps[k - 1];
-  for (const role of rolesAt(trace, k)) tally[role] += 1;
+  for (const role of seenAt(trace, k)) tally[role] += 1;
   const { calls, encoder_positions: encoder, decoder_positions: decoder } = costOf(trace, k), reads = trace.model?.reads;
   if (isIdle(step)) return "Idle: nothing goes through.";
+  if (calls + encoder + decoder === 0) return "What went through is not recorded.";
+  const part = calls < 1 ? `, ${amount(calls)} of a call` : "", bare = `${plural(encoder, "encoder position")}, ${plural(decoder, "decoder position")}${part}`;
+  if (untold(trace)) return bare;
   if (encoder + decoder === 0) return `An exact law answers, from ${count(tally[READ])} known.`;
   if (inserts(trace)) return `${count(tally[READ])} tokens + ${plural(encoder - tally[READ], "register")} in, ${plural(tally[READ] + 1, "gap")} answered`;
-  const part = calls < 1 ? `, ${amount(calls)} of a call` : "";
   if (judges(step) && encoder === 0) return `The judging blocks alone: ${plural(decoder, "position")}${part}`;
   if (calls > 1) return `${count(encoder)} encoder + ${count(decoder)} decoder positions in ${amount(calls)} calls`;
   if (reads === "known" && encoder >= tally[READ]) {
@@ -95,5 +108,5 @@ export function describe(trace, k) {
     return `${drafts(step) ? "Drafting: " : ""}${count(whole)} known${half ? ` + ${count(half)} half-known` : ""} + ${count(encoder - whole - half)} unknown as [MASK]${part}`;
   }
   if (reads === "cache") return `${plural(encoder + decoder, "position")} in, ${count(tally[CACHED])} cached`;
-  return `${plural(encoder, "encoder position")}, ${plural(decoder, "decoder position")}${part}`;
+  return bare;
 }

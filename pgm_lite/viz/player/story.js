@@ -29,7 +29,8 @@ function written(trace, state, i, say) {
   if (trace.digits) return [`, whole since step ${born}${drawn === null ? "" : `; the digits revealed then had probability ${chance(drawn)}`}.`];
   const entropy = entropyOf(trace, born, i), { encoder_positions: enc, decoder_positions: dec } = costOf(trace, born);
   const doubt = entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`;
-  return [`, written at step ${born}${drawn === null ? "" : ` with probability ${chance(drawn)}`}${doubt}. ${count(enc + dec)} positions went through the network for it.`];
+  const bill = enc + dec === 0 && trace.model?.reads === "unknown" ? "" : ` ${count(enc + dec)} positions went through the network for it.`;
+  return [`, written at step ${born}${drawn === null ? "" : ` with probability ${chance(drawn)}`}${doubt}.${bill}`];
 }
 
 // Where an inserted token stands now and stood then, and how likely it was.
@@ -40,7 +41,8 @@ function grown(trace, state, i) {
   if (state.mark[i] === GIVEN) return [...place, ", given from the start."];
   const [, , , drawn, after] = trace.steps[born - 1].events.find(([at]) => at === i), entropy = entropyOf(trace, born, i);
   const where = after < 0 ? ["at the very beginning"] : ["right after ", ...say(state.tokens[after])], doubt = entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`;
-  return [...place, `, inserted at step ${born} `, ...where, `. That gap and that token had probability ${chance(drawn)} together${doubt}.`];
+  const likely = drawn === null ? "" : ` That gap and that token had probability ${chance(drawn)} together${doubt}.`;
+  return [...place, `, inserted at step ${born} `, ...where, `.${likely}`];
 }
 
 function halfKnown(trace, parts, say) {
@@ -51,7 +53,7 @@ function halfKnown(trace, parts, say) {
 }
 
 function unknown(trace, state, k, i) {
-  const role = rolesAt(trace, k)[i], entropy = entropyOf(trace, k, i);
+  const seen = rolesAt(trace, k)[i], role = trace.model?.reads === "unknown" && seen !== ASKED ? null : seen, entropy = entropyOf(trace, k, i);
   if (state.mark[i] === REOPENED) return "reopened at this step; unknown again.";
   if (role === ASKED) return `asked for at this step${entropy === null ? "" : `, entropy ${entropy.toFixed(2)} nats`}, but not written.`;
   if (role === MASKED) return "unknown, yet it goes through the network, as [MASK].";
