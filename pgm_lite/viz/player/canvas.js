@@ -1,10 +1,10 @@
 // The canvas of one trace: a grid of pixels, a board of symbols, or flowing text; redrawn by difference.
-import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, drafts, inserts, stateAt, symbolOf } from "./state.js";
+import { ACCEPTED, DRAFT, GIVEN, KNOWN, MARKS, NEW, REDRAWN, REJECTED, REOPENED, UNKNOWN, conflictsOf, drafts, inserts, longestOf, stateAt, symbolOf } from "./state.js";
 import { Growth } from "./growth.js";
 import { inkOn, mixOf, possibleOf } from "./digits.js";
 import { h } from "./dom.js";
 
-const LONGEST_WORD = 16;
+const LONGEST_WORD = 16; // a line that holds fewer breaks the word
 const MOST_LETTERS = 6; // more than fit into a cell are counted
 const MOST_MARKS = 9;
 
@@ -25,9 +25,10 @@ export class Canvas {
     this.cells = Array.from({ length: trace.seq_len }, (_, i) =>
       h("span", { role: "gridcell", tabindex: i ? -1 : 0, "data-i": i }));
     this.drawn = new Array(trace.seq_len).fill("");
-    const room = trace.groups || trace.digits ? " roomy" : trace.steps.some(drafts) ? " airy" : "";
-    this.element = h("div", { class: `canvas ${this.style}${room}`, role: "grid", "aria-label": "the sequence" });
+    const room = trace.groups || trace.digits ? " roomy" : trace.steps.some(drafts) ? " airy" : "", most = longestOf(trace);
+    this.element = h("div", { class: `canvas ${this.style}${room}${most > 1 ? " long" : ""}`, role: "grid", "aria-label": "the sequence" });
     this.element.style.setProperty("--columns", this.columns);
+    if (most > 1) this.element.style.setProperty("--long", most);
     if (inserts(trace)) this.layGrowing(); else if (this.style === "text") this.layText(); else this.layGrid();
     this.listen(onPoint);
   }
@@ -53,11 +54,13 @@ export class Canvas {
   // Lines break where the finished text has a space, so that nothing moves while it is being written.
   layText() {
     const final = stateAt(this.trace, this.trace.steps.length), row = h("div", { role: "row" });
+    const long = longestOf(this.trace) > 1, most = long ? 1 : LONGEST_WORD; // a line may end after any token that is a word by itself
     let word = h("span", { class: "word", role: "presentation" });
     this.cells.forEach((cell, i) => {
       word.append(cell);
+      if (long && final.known[i]) cell.style.setProperty("--long", [...symbolOf(this.trace, final.tokens[i])].length);
       const space = final.known[i] && symbolOf(this.trace, final.tokens[i]) === " ";
-      if (space || word.children.length === LONGEST_WORD) {
+      if (space || word.children.length === most) {
         row.append(word, h("wbr"));
         word = h("span", { class: "word", role: "presentation" });
       }
@@ -109,15 +112,15 @@ export class Canvas {
 
   /** Redraw the cells whose picture differs from the one on the page; when all is over nothing is new. */
   draw(state, over = false) {
-    const { trace, cells, drawn } = this, palette = trace.layout.palette;
+    const { trace, cells, drawn } = this, palette = trace.layout.palette, conflicts = conflictsOf(trace, state);
     for (let i = 0; i < cells.length; i++) {
       const mark = over && state.known[i] && state.mark[i] !== GIVEN ? KNOWN : state.mark[i], token = state.tokens[i], group = state.group[i], parts = state.digits.get(i);
-      const key = `${mark},${token},${group}${parts ? `,${parts}` : ""}`;
+      const clash = conflicts.has(i), key = `${mark},${token},${group},${clash}${parts ? `,${parts}` : ""}`;
       if (drawn[i] === key) continue;
       drawn[i] = key;
       const cell = cells[i], shown = mark !== UNKNOWN && mark !== REOPENED, half = mark === UNKNOWN && parts;
       const given = mark === GIVEN && trace.steps.length ? " given" : "";
-      cell.className = `cell ${half ? "half" : MARKS[mark]}${given}${group >= 0 ? ` group g${group % 2}` : ""}`;
+      cell.className = `cell ${half ? "half" : MARKS[mark]}${given}${group >= 0 ? ` group g${group % 2}` : ""}${clash ? " clash" : ""}`;
       const possible = half ? possibleOf(trace, parts) : [];
       const colour = palette && shown ? palette[token] ?? "" : palette && possible.length ? mixOf(possible.map(each => palette[each])) : "";
       cell.replaceChildren();
@@ -129,7 +132,7 @@ export class Canvas {
       else cell.textContent = !shown ? "░" : mark === DRAFT || mark === REDRAWN ? printed(trace, token) : symbolOf(trace, token);
       if (mark === REDRAWN) cell.append(this.struck(state.verdicts.get(i)));
       if (half) cell.append(this.bars(parts));
-      cell.setAttribute("aria-label", this.nameOf(i, state));
+      cell.setAttribute("aria-label", this.nameOf(i, state, mark) + (clash ? ", in conflict" : ""));
     }
     this.growth?.draw(state);
   }
@@ -159,14 +162,14 @@ export class Canvas {
       ...parts.map(part => h("i", { class: part === null ? "" : "on" })));
   }
 
-  nameOf(i, state) {
+  nameOf(i, state, mark) {
     const symbol = symbolOf(this.trace, state.tokens[i]), token = symbol === " " ? "space" : symbol;
     const told = {
       [GIVEN]: `${token}, given`, [KNOWN]: `${token}, written at step ${state.born[i]}`,
       [NEW]: `${token}, written at this step`, [REOPENED]: "reopened, unknown again", [DRAFT]: `${token}, a draft`,
       [ACCEPTED]: `${token}, draft accepted`, [REJECTED]: `${token}, draft rejected`,
       [REDRAWN]: `${token}, drawn in place of a rejected draft`,
-    }[state.mark[i]] ?? "unknown";
+    }[mark] ?? "unknown";
     const group = state.group[i] >= 0 ? `, group ${"AB"[state.group[i]] ?? state.group[i]}` : "";
     const parts = state.digits.get(i);
     const digits = parts ? `, ${parts.filter(part => part !== null).length} of ${parts.length} digits known, ${possibleOf(this.trace, parts).length} tokens still possible` : "";

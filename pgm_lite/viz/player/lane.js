@@ -1,11 +1,11 @@
 // One trace on the page: who it is, its canvas, what goes through its network, its bill, one cell explained.
-import { billAt, clockOf, costOf, inserts, knownCount, stateAt, stepAt, textOf } from "./state.js";
+import { billAt, clockOf, costOf, inserts, knownCount, sidesOf, stateAt, stepAt, textOf, unitOf } from "./state.js";
 import { Canvas, styleOf } from "./canvas.js";
 import { Network } from "./network.js";
-import { captionOf, tallyAt, whyOf } from "./tally.js";
+import { captionOf, fewer, ruleOf, tallyAt, whyOf } from "./tally.js";
 import { storyOf } from "./story.js";
 import { Candidates, questionOf } from "./candidates.js";
-import { amount, count, familyOf, h, knobsOf, plural, readsOf, seconds, short, times } from "./dom.js";
+import { amount, count, familyOf, h, knobsOf, plural, readsOf, seconds, short } from "./dom.js";
 
 const BILL = [
   ["calls", "calls", amount], ["encoder", "encoder positions", count], ["decoder", "decoder positions", count],
@@ -35,6 +35,7 @@ export class Lane {
     this.caption = h("p", { class: "caption" });
     this.why = h("p", { class: "why", hidden: !tallyAt(trace, trace.steps.length).drafts });
     this.story = h("p", { class: "story" });
+    this.rule = h("p", { class: "rule", hidden: !sidesOf(trace) });
     this.candidates = new Candidates(trace);
     this.plain = h("pre", { class: "plain", tabindex: 0, role: "region", "aria-label": `${name} as text`, hidden: true });
     this.done = h("p", { class: "done later" }, "Done", h("span"));
@@ -43,7 +44,7 @@ export class Lane {
       h("header", {},
         h("div", { class: "title" }, h("p", { class: "name" }, h("b", {}, name), " ", h("span", {}, family)), ...(race ? [this.done] : [])),
         h("p", { class: "reads" }, readsOf(trace))),
-      h("div", { class: "stage" }, h("div", { class: "sheet" }, this.canvas.element, this.plain), this.network.element,
+      h("div", { class: "stage" }, h("div", { class: "sheet" }, this.canvas.element, this.plain, this.rule), this.network.element,
         h("div", { class: "words" }, this.caption, this.why), h("div", { class: "cost" }, this.ledger(), this.story, this.candidates.element)),
       h("p", { class: "knobs" }, knobsOf(trace)));
   }
@@ -66,10 +67,10 @@ export class Lane {
     return h("table", { class: "bill" }, h("caption", {}, "the bill so far"), h("tbody", {}, ...this.rows.map(({ row }) => row)));
   }
 
-  /** Show the state the trace has when the clock reads `time`. */
-  draw(clock, time, race) {
+  /** Show the state the trace has when the clock reads `time`; at rest its last step is over, too. */
+  draw(clock, time, race, resting) {
     const k = stepAt(this.trace, clock, time), last = this.trace.steps.length, total = clockOf(this.trace, clock)[last];
-    const over = k === last && time > total * (1 + 1e-9), finished = race && k === last;
+    const over = k === last && (resting || time > total * (1 + 1e-9)), finished = race && k === last;
     if (k === this.k && over === this.over && finished === this.finished) return;
     Object.assign(this, { k, over, finished, state: stateAt(this.trace, k) });
     this.known = knownCount(this.state);
@@ -77,6 +78,7 @@ export class Lane {
     this.network.draw(k, over);
     this.caption.textContent = k ? captionOf(this.trace, k) : inserts(this.trace) ? `${plural(this.known, "token")} given; others come in anywhere.` : `${plural(this.known, "position")} given, ${count(this.trace.seq_len - this.known)} unknown.`;
     this.why.replaceChildren(...whyOf(this.trace, k));
+    this.rule.textContent = k === last ? ruleOf(this.trace, this.state) : "";
     for (const { say, at, value, bar, full } of this.rows) {
       value.textContent = say(k);
       bar.style.width = `${(100 * at(k)) / full}%`;
@@ -89,7 +91,7 @@ export class Lane {
 
   verdict(clock, total) {
     const ratio = this.scale.top[clock] / total;
-    return ratio > 1.05 ? `: ${times(ratio)} fewer ${{ flops: "FLOPs" }[clock] ?? clock}` : "";
+    return ratio > 1.005 ? `: ${fewer(ratio)} ${unitOf(clock)}` : "";
   }
 
   text() { return textOf(this.trace, this.state); }

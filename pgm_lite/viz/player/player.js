@@ -28,7 +28,7 @@ function telling(trace, k) {
 
 export class Player {
   constructor(model, root) {
-    Object.assign(this, { model, root, playing: false, frame: 0, pinned: null, rate: 1, loop: Boolean(model.get("loop")) });
+    Object.assign(this, { model, root, playing: false, resting: false, frame: 0, pinned: null, rate: 1, loop: Boolean(model.get("loop")) });
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.onStill = () => this.still.matches && this.pause();
     this.still.addEventListener("change", this.onStill);
@@ -39,6 +39,7 @@ export class Player {
 
   load() {
     this.pause(false);
+    this.resting = false;
     const given = this.model.get("trace");
     this.lanes = [];
     this.pinned = this.question = null;
@@ -72,7 +73,7 @@ export class Player {
     this.lanes = traces.map((trace, i) => new Lane(trace, names[i], scale, how));
     const turn = { race, clock: this.clock, moving, loop: this.loop };
     this.transport = new Transport({
-      toggle: () => this.toggle(), first: () => this.seek(0), last: () => this.seek(this.end()), previous: () => this.hop(-1), next: () => this.hop(1),
+      toggle: () => this.toggle(), first: () => this.seek(0), last: () => this.finish(), previous: () => this.hop(-1), next: () => this.hop(1),
       scrub: (value, settled) => this.seek((value / this.notches()) * this.end(), settled),
       speed: rate => { this.rate = rate; }, loop: on => { this.loop = on; }, text: on => this.lanes.forEach(lane => lane.showText(on)),
       clock: name => this.setClock(name),
@@ -104,44 +105,49 @@ export class Player {
     const share = this.end() ? this.time / this.end() : 0;
     this.clock = name;
     this.lanes.forEach(lane => { lane.k = -1; });
-    this.seek(name === "steps" ? Math.round(share * this.end()) : share * this.end(), true, this.playing);
+    this.seek(name === "steps" ? Math.round(share * this.end()) : share * this.end(), true, { playing: this.playing, resting: this.resting });
   }
 
-  seek(time, settled = true, playing = false) {
+  seek(time, settled = true, { playing = false, resting = false } = {}) {
     if (!playing) this.pause(false);
-    this.fresh = false;
+    Object.assign(this, { fresh: false, resting });
     this.time = Math.max(0, Math.min(this.end(), time));
     this.draw();
     if (settled && !playing) this.settle();
   }
 
+  // The end is two places: the last step as it happens and, after it, the finished picture at rest.
+  finish() { this.seek(this.end(), true, { resting: true }); }
+
   hop(direction) {
+    if (this.resting && direction < 0) return this.seek(this.end());
     const moments = this.moments(), slack = 1e-9 * this.end();
     const to = direction > 0 ? moments.find(moment => moment > this.time + slack) : moments.findLast(moment => moment < this.time - slack);
-    if (to !== undefined) this.seek(to);
+    if (to !== undefined) return this.seek(to);
+    return direction > 0 ? this.finish() : undefined;
   }
 
   toggle() {
     if (this.playing) return this.pause();
     if (!this.still.matches) return this.play();
-    return this.fresh || this.atEnd() ? this.seek(0) : this.hop(1); // motion is reduced: one step a press
+    return this.fresh || this.resting ? this.seek(0) : this.hop(1); // motion is reduced: one step a press
   }
 
   play() {
     if (this.fresh || this.atEnd()) this.time = 0;
-    this.fresh = false;
-    this.playing = true;
+    Object.assign(this, { fresh: false, resting: false, playing: true });
     const given = Number(this.model.get("interval_ms")) || 0;
     const interval = given > 0 ? Math.max(20, given) : Math.max(60, Math.min(450, 7000 / Math.max(1, this.longest)));
     let before = performance.now(), rest = 0;
     const tick = now => {
       const passed = Math.max(0, now - before);
       before = now;
-      if (this.atEnd() && this.loop) {
+      if (this.atEnd()) { // the last step is seen as long as any other, then the picture comes to rest
         rest += passed;
-        if (rest > REST) { this.time = 0; rest = 0; }
+        this.resting = rest * this.rate > interval;
+        if (this.resting && !this.loop) return this.pause();
+        if (rest > REST + interval / this.rate) { this.time = rest = 0; this.resting = false; }
       } else this.time = Math.min(this.end(), this.time + (passed * this.rate * this.end()) / (interval * Math.max(1, this.longest)));
-      if (this.atEnd() && !this.loop) return this.pause();
       this.draw();
       this.frame = requestAnimationFrame(tick);
     };
@@ -159,7 +165,7 @@ export class Player {
 
   // At rest: tell the screen reader and the host where we are, once.
   settle() {
-    this.live.textContent = this.lanes.map(lane => `${this.race ? `${lane.name}: ` : ""}${lane.caption.textContent}`).join(" ") + (this.race ? ` ${this.verdict.textContent}` : "");
+    this.live.textContent = this.lanes.map(lane => `${this.race ? `${lane.name}: ` : ""}${[lane.caption, lane.rule].map(each => each.textContent).filter(Boolean).join(" ")}`).join(" ") + (this.race ? ` ${this.verdict.textContent}` : "");
     this.model.set("step", this.lanes[0].k);
     this.model.save_changes();
     this.wonder();
@@ -193,7 +199,7 @@ export class Player {
 
   draw() {
     const end = this.end();
-    this.lanes.forEach(lane => lane.draw(this.clock, this.time, this.race));
+    this.lanes.forEach(lane => lane.draw(this.clock, this.time, this.race, this.resting));
     const spoken = this.lanes.map(lane => `${this.race ? `${lane.name} ` : ""}step ${lane.k} of ${lane.trace.steps.length}, ${lane.known} of ${sizeOf(lane.trace)} tokens revealed`).join("; ");
     const where = this.clock === "steps" ? `step ${Math.floor(this.time + 1e-9)} of ${end}` : progress(this.clock, this.time, end);
     const notches = this.notches();
@@ -216,7 +222,7 @@ export class Player {
     if (tag === "SELECT" || (tag === "BUTTON" && event.key === " ")) return event.stopPropagation();
     const act = {
       " ": () => this.toggle(), ArrowLeft: () => this.hop(-1), ArrowRight: () => this.hop(1), ",": () => this.hop(-1), ".": () => this.hop(1),
-      Home: () => this.seek(0), End: () => this.seek(this.end()), Escape: () => { this.pinned = null; this.point(null, "hover"); },
+      Home: () => this.seek(0), End: () => this.finish(), Escape: () => { this.pinned = null; this.point(null, "hover"); },
     }[event.key];
     if (!act) return undefined;
     event.preventDefault();

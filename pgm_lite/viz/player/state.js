@@ -7,11 +7,13 @@ export const MARKS = ["unknown", "given", "known", "new", "reopened", "draft", "
 export const ABSENT = 0, READ = 1, ASKED = 2, MASKED = 3, CACHED = 4, PARTLY = 5;
 export const ROLES = ["absent", "read", "asked", "masked", "cached", "partly"];
 export const CLOCKS = ["steps", "calls", "positions", "flops", "seconds"];
+export const unitOf = clock => (clock === "flops" ? "FLOPs" : clock);
 
 const KEY_EVERY = 16;
 const keyFrames = new WeakMap();
 const clocks = new WeakMap();
 const growing = new WeakMap();
+const longest = new WeakMap();
 
 function blank(trace) {
   const n = trace.seq_len, known = Uint8Array.from(trace.init.known);
@@ -182,20 +184,43 @@ export function stepAt(trace, clock, time) {
 export const symbolOf = (trace, token) => trace.vocab[token] ?? "?";
 export const knownCount = state => state.known.reduce((sum, is) => sum + is, 0);
 
+/** The side of the boxes of a sudoku, 2 where four symbols stand on 4 x 4 cells; 0 for every other layout. */
+export function sidesOf(trace) {
+  const { kind, rows, columns, palette } = trace.layout, side = Math.sqrt(columns);
+  return kind === "grid" && !palette && rows === columns && trace.vocab.length === columns && side > 1 && Number.isInteger(side) ? side : 0;
+}
+
+/** The positions of a sudoku whose symbol is known again in their row, column or box. */
+export function conflictsOf(trace, state) {
+  const side = sidesOf(trace), found = new Set(), seen = new Map();
+  for (let i = 0; side && i < trace.seq_len; i++) {
+    if (!state.known[i]) continue;
+    const row = Math.floor(i / trace.layout.columns), column = i % trace.layout.columns;
+    const box = side * Math.floor(row / side) + Math.floor(column / side);
+    for (const place of [`row ${row}`, `column ${column}`, `box ${box}`]) {
+      const key = `${place}: ${state.tokens[i]}`;
+      if (seen.has(key)) found.add(i).add(seen.get(key)); else seen.set(key, i);
+    }
+  }
+  return found;
+}
+
+/** How many characters the longest symbol has; a palette is shown as colours, whatever its symbols are. */
+export function longestOf(trace) {
+  if (!longest.has(trace)) longest.set(trace, trace.layout.palette ? 1 : Math.max(...trace.vocab.map(symbol => [...symbol].length)));
+  return longest.get(trace);
+}
+
 /** The state as plain text: lines of the grid or the text itself, "░" for what is unknown. */
 export function textOf(trace, state) {
-  if (state.order) return state.order.map(i => symbolOf(trace, state.tokens[i])).join("");
-  const single = trace.vocab.every(symbol => [...symbol].length === 1);
-  const width = Math.max(...trace.vocab.map((_, i) => String(i).length));
-  const cell = i => {
-    if (!state.known[i]) return single ? "░" : "░".repeat(width);
-    return single ? symbolOf(trace, state.tokens[i]) : String(state.tokens[i]).padStart(width);
-  };
-  const { kind, columns } = trace.layout;
-  let out = "";
-  for (let i = 0; i < trace.seq_len; i++) {
-    if (kind === "grid" && i) out += i % columns === 0 ? "\n" : " ";
-    out += cell(i);
-  }
-  return out;
+  const { kind, columns, palette } = trace.layout, say = token => (palette ? String(token) : symbolOf(trace, token));
+  const width = Math.max(...trace.vocab.map((_, token) => [...say(token)].length));
+  // Symbols that bring their own spaces follow one another; numbers and bare words would run together.
+  const gap = width === 1 || trace.vocab.some(symbol => /[\s\u0120\u2581]/.test(symbol)) ? "" : " ";
+  if (state.order) return state.order.map(i => say(state.tokens[i])).join(gap);
+  const cells = Array.from(state.known, (known, i) => (known ? say(state.tokens[i]) : "░".repeat(kind === "grid" ? width : Math.min(width, 3))));
+  if (kind !== "grid") return cells.join(gap);
+  const lines = [];
+  for (let i = 0; i < cells.length; i += columns) lines.push(cells.slice(i, i + columns).map(cell => cell.padStart(width)).join(" "));
+  return lines.join("\n");
 }

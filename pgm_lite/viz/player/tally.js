@@ -1,6 +1,6 @@
 // What became of drafts and which steps were idle, as numbers and as the caption of a step.
-import { drafts, isIdle, judges, stateAt, symbolOf } from "./state.js";
-import { chance, count, h, plural } from "./dom.js";
+import { conflictsOf, drafts, isIdle, judges, knownCount, sidesOf, stateAt, symbolOf } from "./state.js";
+import { chance, count, h, plural, times } from "./dom.js";
 
 const tallies = new WeakMap();
 
@@ -30,6 +30,19 @@ export function tallyAt(trace, k) {
     tallies.set(trace, all);
   }
   return tallies.get(trace)[k];
+}
+
+/** "2.2× fewer", with the digits it takes to say more than "1.0×"; the cheaper one may be free. */
+export function fewer(ratio) {
+  if (!Number.isFinite(ratio)) return "infinitely many times fewer";
+  return `${ratio < 1.05 ? `${ratio.toFixed(2)}×` : times(ratio)} fewer`;
+}
+
+/** Whether a sudoku keeps its rule: "valid" or how many cells are in conflict; nothing while neither is certain. */
+export function ruleOf(trace, state) {
+  const wrong = conflictsOf(trace, state).size;
+  if (wrong) return `${plural(wrong, "cell")} in conflict`;
+  return sidesOf(trace) && knownCount(state) === trace.seq_len ? "valid" : "";
 }
 
 /** What one position of this trace is called. */

@@ -1,25 +1,44 @@
 // What the player says about all its traces together: who is ahead, and what the cells mean.
-import { MARKS, clockOf, inserts, sizeOf } from "./state.js";
+import { MARKS, clockOf, conflictsOf, inserts, sizeOf, stateAt, unitOf } from "./state.js";
 import { styleOf } from "./canvas.js";
+import { fewer } from "./tally.js";
 import { count, h, plural, times } from "./dom.js";
+
+const LEVEL = 1.005; // totals closer than half a percent are level
+const listed = lanes => new Intl.ListFormat("en-GB").format(lanes.map(lane => lane.name));
+const does = (lanes, one, many) => `${listed(lanes)} ${lanes.length === 1 ? one : many}`;
 
 /** Who is ahead at this reading of the clock, in one sentence. */
 export function verdictOf(lanes, clock) {
-  const share = lane => lane.known / Math.max(1, sizeOf(lane.trace)), through = (lane, k) => clockOf(lane.trace, "positions")[k];
-  const spent = lane => through(lane, lane.k), dearer = (some, other) => spent(some) > 1.005 * spent(other);
-  const ratio = (some, other) => times(spent(some) / Math.max(1, spent(other)));
+  if (lanes.every(lane => lane.finished)) return outcomeOf(lanes, clock);
+  const share = lane => lane.known / Math.max(1, sizeOf(lane.trace)), spent = lane => clockOf(lane.trace, "positions")[lane.k];
   const order = [...lanes].sort((one, other) => share(other) - share(one) || spent(one) - spent(other));
-  const lead = order[0], last = order.at(-1), level = share(lead) === share(last);
-  if (lanes.every(lane => lane.finished)) {
-    const [cheap, dear] = [[...lanes].sort((one, other) => spent(one) - spent(other))].flatMap(list => [list[0], list.at(-1)]);
-    if (!dearer(dear, cheap)) return "All done, with equally many positions through the network.";
-    return `All done. ${cheap.name} sent ${ratio(dear, cheap)} fewer positions through its network than ${dear.name}.`;
+  const lead = order[0], last = order.at(-1);
+  if (share(lead) === share(last)) {
+    if (lanes.every(lane => lane.k === 0)) return `All start with ${plural(lead.known, "token")} known.`;
+    if (spent(last) <= LEVEL * spent(lead)) return `Level at ${plural(lead.known, "token")}.`;
+    return `Level at ${plural(lead.known, "token")}, but ${last.name} has sent ${times(spent(last) / Math.max(1, spent(lead)))} as many positions through its network.`;
   }
-  if (level && lanes.every(lane => lane.k === 0)) return `All start with ${plural(lead.known, "token")} known.`;
-  if (level && !dearer(last, lead)) return `Level at ${plural(lead.known, "token")}.`;
-  if (level) return `Level at ${plural(lead.known, "token")}, but ${last.name} has sent ${ratio(last, lead)} as many positions through its network.`;
-  const ahead = lead.finished ? `${lead.name} is done` : `${lead.name} leads with ${plural(lead.known, "token")}`;
-  return `At equal ${{ flops: "FLOPs" }[clock] ?? clock}, ${ahead}; ${last.name} has ${count(last.known)} of ${count(sizeOf(last.trace))}.`;
+  const leaders = order.filter(lane => share(lane) === share(lead)), done = leaders.filter(lane => lane.finished);
+  const ahead = done.length ? does(done, "is done", "are done") : `${does(leaders, "leads", "lead")} with ${plural(lead.known, "token")}`;
+  return `At equal ${unitOf(clock)}, ${ahead}; ${last.name} has ${count(last.known)} of ${count(sizeOf(last.trace))}.`;
+}
+
+// All are done: what the clock that is shown says of the totals; positions only where it tells nobody apart.
+function outcomeOf(lanes, clock) {
+  const found = gapOf(lanes, clock), unit = unitOf(clock);
+  if (found) return `All done. ${listed(found.cheap)} took ${found.ratio} ${unit} than ${listed(found.dear)}.`;
+  const through = gapOf(lanes, "positions");
+  if (!through) return `All done, with equally many ${unit}.`;
+  return `All done, with equally many ${unit}; ${listed(through.cheap)} sent ${through.ratio} positions through the network than ${listed(through.dear)}.`;
+}
+
+// The lanes level with the smallest total and with the largest, and how far apart these are; null if they are level.
+function gapOf(lanes, clock) {
+  const total = lane => clockOf(lane.trace, clock).at(-1), totals = lanes.map(total);
+  const least = Math.min(...totals), most = Math.max(...totals);
+  if (most <= LEVEL * least) return null;
+  return { cheap: lanes.filter(lane => total(lane) <= LEVEL * least), dear: lanes.filter(lane => LEVEL * total(lane) >= most), ratio: fewer(most / least) };
 }
 
 /** The legend: only the states that occur in these traces. */
@@ -45,6 +64,8 @@ export function legend(traces) {
   if (traces.some(trace => trace.groups) || kinds.has("group")) items.push(item("group g0", "group A"), item("group g1", "group B"));
   const spelled = traces.find(trace => trace.digits && trace.steps.some(step => step.events.some(event => event[1] === "digit")));
   if (spelled) items.push(item("half", halfIn(spelled), h("span", { class: "bars" }, h("i", { class: "on" }), h("i"))));
+  const clash = trace => trace.steps.some((_, k) => conflictsOf(trace, stateAt(trace, k + 1)).size);
+  if (traces.some(clash)) items.push(item("known clash", "in conflict: again in its row, column or box", "1"));
   return h("ul", { class: `legend${pixels ? " pixels" : ""}`, "aria-label": "legend" }, ...items);
 }
 
