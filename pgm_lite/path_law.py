@@ -17,8 +17,8 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas
 from pgm_lite.draw import law
-from pgm_lite.protocols import DraftVerify
-from pgm_lite.windows import Window
+from pgm_lite.protocols import DraftVerify, check_model
+from pgm_lite.windows import Window, window_end
 
 LONGEST = 64
 """Positions of the longest sequence; the work grows with the cube."""
@@ -40,16 +40,18 @@ def speculative_log_prob(
     each place after them.
     """
     n = len(tokens)
+    check_model(model, DraftVerify, Canvas(tokens[None], torch.zeros(1, n, dtype=torch.bool)))
     if n > LONGEST:
         raise ValueError(f"{n} positions are too many to sum over all paths; at most {LONGEST}")
     if not torch.equal(order.sort().values, torch.arange(n)):
         raise ValueError(f"order must list each of the positions 0 to {n - 1} once; got {order}")
     if loops < 1:
         raise ValueError(f"drafts are verified in at least 1 loop; got {loops}")
-    ends: list[int] = [min(n, i + int(window(torch.tensor([i])))) for i in range(n)]
+    ends = [n] * n
     both: list[list[float]] = [[] for _ in range(n)]  # min(p, q)
     more: list[list[float]] = [[] for _ in range(n)]  # (q - p)_+
     for i in range(known, n):
+        ends[i] = int(window_end(window, torch.tensor([i]), n))
         p, q = context(model, tokens, order, i, ends[i])
         both[i] = torch.minimum(p, q).cpu().numpy().tolist()
         more[i] = (q - p).clamp(min=0).cpu().numpy().tolist()

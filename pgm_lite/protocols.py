@@ -1,16 +1,17 @@
-"""What models can be asked beyond ``core``: half-known tokens, drafts, memories, spans, insertions.
+"""What models can be asked beyond ``core``, and whether a model can be asked what a sampler asks.
 
 ``Conditional`` and ``NextToken``, which most models are, stand in ``core``. Axis letters: b batch
 rows, n positions, l digits of a token, g positions of a group or gaps, q queried positions, k listed
 positions, v vocabulary.
 """
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pgm_lite.core import Canvas, Conditional, Cost, Priced
+from pgm_lite.core import Canvas, Conditional, Cost, NextToken, Priced
 from pgm_lite.digits import Digits
 
 
@@ -148,3 +149,111 @@ def unwrapped(model: object) -> object:
     while hasattr(model, "model"):
         model = getattr(model, "model")  # noqa: B009
     return model
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way of being asked, the sampler that asks so, and who answers."""
+
+    protocol: type
+    question: str
+    sampler: str
+    models: str
+
+
+KINDS = (
+    Kind(DigitConditional, "tokens given any of their digits", "unmask_digits", "Prime"),
+    Kind(Inserting, "what comes in next and where", "insert", "Insertion"),
+    Kind(
+        Conditional,
+        "any unknown position given the known ones",
+        "unmask",
+        "MDLM, PGM or SelfSpec",
+    ),
+    Kind(
+        NextToken,
+        "the next token given all before it",
+        "autoregress",
+        "AR, or wrap an exact law in pgm_lite.oracle.Sequential",
+    ),
+    Kind(
+        DraftVerify,
+        "a draft of many positions and a verdict on each",
+        "speculate",
+        "SelfSpec, or join two models in pgm_lite.two_models.TwoModels",
+    ),
+    Kind(
+        NextSpan,
+        "a span of next tokens in one pass",
+        "speculative_decode",
+        "AR, or wrap an exact law in pgm_lite.oracle.Sequential",
+    ),
+    Kind(Cached, "remembered keys and values of whole tokens", "recap", "MDLM or SelfSpec"),
+)
+"""The first kind that a model can be asked as names the sampler it is sent to."""
+
+
+def check_model(
+    model: object, protocol: type, canvas: Canvas | None = None, *, role: str = "the model"
+) -> None:
+    """``model`` can be asked as ``protocol`` says and, with a ``canvas``, about these positions.
+
+    What a wrapper offers says nothing, since it offers everything: what it wraps decides.
+    """
+    asked = next(each for each in KINDS if each.protocol is protocol)
+    *wrappers, inner = layers(model)
+    name, lacking = type(inner).__name__, _lacking(inner, protocol)
+    # A canvas of digits has other positions than one of tokens.
+    if lacking or (hasattr(inner, "digits") and protocol is not DigitConditional):
+        given = next((each for each in KINDS if not _lacking(inner, each.protocol)), None)
+        if given is None:
+            raise ValueError(
+                f"{role} given is {name}, which has no {' and no '.join(lacking)}; write what is "
+                f"missing ({protocol.__module__}.{protocol.__name__} says what it returns), or take "
+                f"{asked.models}"
+            )
+        raise ValueError(
+            f"{role} given is {name}, which can be asked for {given.question}, not for "
+            f"{asked.question}; sample it with {given.sampler}, or take {asked.models}"
+        )
+    for wrapper in wrappers:
+        if lacking := _lacking(wrapper, protocol):
+            raise ValueError(
+                f"{role} given is {name} inside {type(wrapper).__name__}, which hands on no "
+                f"{' and no '.join(lacking)}; give {name} without it"
+            )
+    positions = size_of(inner, "seq_len")
+    if canvas is not None and positions is not None and positions != canvas.seq_len:
+        raise ValueError(
+            f"the canvas has {canvas.seq_len} positions, but {name} has {positions}; give a canvas "
+            f"of as many, such as Canvas.blank(batch, {positions})"
+        )
+
+
+def layers(model: object) -> list[object]:
+    """The wrappers round a model, the outermost first, and in the end the model itself."""
+    found = [model]
+    while _hands_on(found[-1]):
+        found.append(getattr(found[-1], "model"))  # noqa: B009
+    return found
+
+
+def size_of(model: object, name: str) -> int | None:
+    """A size that a network has in its shape and an exact law by itself; None where neither says."""
+    found = getattr(getattr(model, "shape", model), name, None)
+    return found if isinstance(found, int) else None
+
+
+def _lacking(model: object, protocol: type) -> list[str]:
+    """What ``protocol`` asks of a model that this one does not have."""
+    members = [name for each in protocol.__mro__ for name in vars(each) if name[0] != "_"]
+    return [name for name in members if not hasattr(model, name)]
+
+
+def _hands_on(model: object) -> bool:
+    """Whether this is a wrapper that reshapes answers or fixes a label, and answers nothing itself.
+
+    An adapter of somebody's own network may call that ``model`` too, and is a model all the same.
+    """
+    offers = hasattr(model, "model") and hasattr(model, "draft")
+    return offers and (hasattr(model, "reshape") or hasattr(model, "label"))

@@ -14,6 +14,19 @@ from torch import Tensor
 Window = Callable[[Int[Tensor, " b"]], Int[Tensor, " b"]]
 
 
+def window_end(window: Window, known: Int[Tensor, " b"], seq_len: int) -> Int[Tensor, " b"]:
+    """Where the windows end that begin after ``known`` positions; that of a full row is empty."""
+    going = known < seq_len
+    drafted = torch.as_tensor(window(known), device=known.device).expand_as(known)
+    if bool((short := going & (drafted < 1)).any()):
+        row = int(short.nonzero()[0])
+        raise ValueError(
+            f"the window given is {int(drafted[row])} positions wide after {int(known[row])} known "
+            "ones, but nothing would ever be drafted with less than 1; let it end in .clamp(min=1)"
+        )
+    return (known + drafted).clamp(max=seq_len).where(going, known)
+
+
 def constant_window(size: int) -> Window:
     """Always ``size`` positions."""
     if size < 1:

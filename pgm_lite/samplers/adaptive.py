@@ -16,6 +16,7 @@ from torch import Tensor
 from pgm_lite.core import NOBODY, Canvas, Conditional, Step, gather_positions, positions_mask
 from pgm_lite.orders import SightedOrder, blocks
 from pgm_lite.policies import Policy, Ranked
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import Answers, ask, by_position, draw_at, write
 
@@ -36,6 +37,7 @@ def unmask_adaptive(
     decoding). Deviation where a policy looks at how answers move: the published samplers watch
     positions of later blocks too, here a position's history begins when its block is reached.
     """
+    check_model(model, Conditional, canvas)
     order = policy.order
     if block_size is not None:
         order = cast("SightedOrder", blocks(block_size, order))  # sighted, as its inside is

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional, Step
 from pgm_lite.draw import Reshaped, clocks, first_to_ring, law
-from pgm_lite.protocols import NextSpan
+from pgm_lite.protocols import NextSpan, check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.autoregress import refuse_gaps
 from pgm_lite.samplers.fill import Draws, ask, spread
-from pgm_lite.samplers.pairs import check_pair, check_span, drafting, judging, span
+from pgm_lite.samplers.pairs import check_pair, drafting, judging, span
 
 
 def adaptive_parallel(
@@ -48,6 +48,8 @@ def adaptive_parallel(
     stale keys and values (the paper's W). Both steps of a round bill their own network; a call
     counts as one whichever network it is.
     """
+    check_model(model, Conditional, canvas, role="the drafting model")
+    check_model(judge, NextSpan, canvas, role="the judge")
     if look_ahead < 1:
         raise ValueError(f"at least 1 position is drafted ahead; got {look_ahead}")
     if not (math.isfinite(mixture) and 0 <= mixture <= 1):
@@ -56,7 +58,6 @@ def adaptive_parallel(
             f"(the drafts alone); got {mixture}"
         )
     refuse_gaps(canvas)
-    check_span(judge)
     check_pair(model, judge)
     return Run(
         _decode(model, judge, canvas, mixture, look_ahead, rng),

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional, Cost, Step, gather_positions, listed
 from pgm_lite.draw import heads
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, by_position, draw_at, idle, write
 
@@ -38,6 +39,7 @@ def ancestral(
     is asked and none writes is idle: it is yielded, but free. With "cached" a row may write from
     answers it kept: it is then ``written`` without being ``queried``.
     """
+    check_model(model, Conditional, canvas)
     if steps < 1:
         raise ValueError(f"ancestral sampling takes at least 1 step; got {steps}")
     if asks not in ASKS:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pgm_lite.core import NOBODY, Canvas, NextToken, Step
 from pgm_lite.draw import law
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import draw_at, write
 
@@ -20,6 +21,7 @@ def autoregress(model: NextToken, canvas: Canvas, *, rng: torch.Generator) -> Ru
     length share the calls of the batch, but each is billed as if it ran alone: nothing while
     its own prompt lasts, then one call that also reads the prompt, then one call a token.
     """
+    check_model(model, NextToken, canvas)
     refuse_gaps(canvas)
     return Run(
         _autoregress(model, canvas, rng),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pgm_lite.core import NOBODY, Canvas, Conditional, Step
 from pgm_lite.draw import categorical
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, write
 
@@ -25,6 +26,7 @@ def first_hitting(model: Conditional, canvas: Canvas, *, rng: torch.Generator) -
     ``unmask`` in random order, one position a step, with one call for each unknown position. This
     is what ancestral sampling comes to with infinitely many steps.
     """
+    check_model(model, Conditional, canvas)
     return Run(
         _first_hitting(model, canvas, rng),
         canvas=canvas,

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from pgm_lite.core import NOBODY, Canvas, Cost, InsertStep, Step, listed
 from pgm_lite.draw import entropy_of, heads, law
-from pgm_lite.protocols import Inserting, unwrapped
+from pgm_lite.protocols import Inserting, check_model, layers, size_of
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import draw_at, spread
 
@@ -40,21 +40,25 @@ def insert(
     and one that has ended is not charged. ``log_prob`` of a token is that of its gap, of the token
     and, by chance, of not being done, so their sum is that of one way to come about, not of the row.
     """
+    check_model(model, Inserting)
     most = canvas.seq_len if longest is None else longest
     if not 1 <= most <= canvas.seq_len:
         raise ValueError(
             f"longest is a number of tokens from 1 to the {canvas.seq_len} positions of the canvas; "
             f"got {longest}"
         )
+    inner = layers(model)[-1]
+    positions = size_of(inner, "seq_len")
+    # A shorter canvas is fine: it cuts rows short, as ``longest`` does.
+    if positions is not None and most > positions:
+        raise ValueError(
+            f"rows may grow to {most} tokens here, but {type(inner).__name__} has {positions} "
+            f"positions; give longest={positions}, or a canvas of as many"
+        )
     if threshold is not None and not 0 < threshold <= 1:
         raise ValueError(
             f"the threshold of p(done) lies above 0 and is at most 1; got {threshold} (leave it out "
             "to end by chance)"
-        )
-    if not hasattr(unwrapped(model), "insertion_log_probs"):
-        raise ValueError(
-            f"a {type(unwrapped(model)).__name__} predicts at given positions and inserts nothing; "
-            "sample it with unmask, or take an insertion model"
         )
     return Run(
         _insert(model, canvas, rng, threshold, most),

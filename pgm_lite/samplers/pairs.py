@@ -5,37 +5,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pgm_lite.core import NOBODY, Canvas, Cost, DraftStep, Step, positions_mask, scatter
-from pgm_lite.draw import Reshaped, entropy_of
-from pgm_lite.protocols import NextSpan, unwrapped
+from pgm_lite.draw import entropy_of
+from pgm_lite.protocols import size_of, unwrapped
 from pgm_lite.samplers.fill import Draws
 
 
 def check_pair(model: object, companion: object) -> None:
     """Two models that judge each other's tokens write the same tokens at the same positions."""
     for size, words in (("seq_len", "positions"), ("vocab_size", "tokens")):
-        one, other = _size(model, size), _size(companion, size)
+        one, other = (size_of(unwrapped(each), size) for each in (model, companion))
         if one is not None and other is not None and one != other:
             raise ValueError(
                 f"the model has {one} {words}, its companion {other}: two models that judge each "
                 "other's tokens have to be trained on the same data set; take a companion of it"
             )
-
-
-def check_span(model: object) -> None:
-    """The model answers at several positions in one pass."""
-    while isinstance(model, Reshaped):
-        model = model.model
-    if not isinstance(model, NextSpan):
-        raise ValueError(
-            f"a {type(model).__name__} does not score a span of tokens in one pass; take an AR, or "
-            "wrap an exact law in pgm_lite.oracle.Sequential"
-        )
-
-
-def _size(model: object, name: str) -> int | None:
-    inner = unwrapped(model)
-    found = getattr(getattr(inner, "shape", inner), name, None)
-    return found if isinstance(found, int) else None
 
 
 def span(known: Int[Tensor, " b"], counts: Int[Tensor, " b"]) -> Int[Tensor, "b q"]:

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pgm_lite.core import NOBODY, Canvas, Conditional, Cost, Step, listed, positions_mask, scatter
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import Draws, ask, draw_at, spread, write
 from pgm_lite.samplers.unmask import check_schedule
@@ -52,6 +53,7 @@ def path_planning(
     known at the start is given and never reopened. Ties go to written tokens, then by chance, and
     never change how many are kept. "now" adds a call for each written token to every step's bill.
     """
+    check_model(model, Conditional, canvas)
     check_schedule(schedule, canvas)
     if not 0 <= eta < math.inf:
         raise ValueError(

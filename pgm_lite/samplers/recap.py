@@ -23,7 +23,7 @@ from torch import Tensor
 from pgm_lite.core import Canvas, Step, gather_positions
 from pgm_lite.draw import Reshaped, gumbel, law
 from pgm_lite.orders import BlindOrder, Order
-from pgm_lite.protocols import Cached, unwrapped
+from pgm_lite.protocols import Cached, check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import Answers, draw_at, write
 from pgm_lite.samplers.unmask import check_schedule
@@ -52,13 +52,8 @@ def recap(
     Deviations: positions are chosen before tokens are drawn, and the confidence is the log-probability
     of the likeliest token, where MaskGIT's is that of the token drawn.
     """
+    check_model(bare(model), Cached, canvas)
     check_schedule(schedule, canvas)
-    asked = unwrapped(model)
-    if not isinstance(asked, Cached) or hasattr(asked, "digits"):
-        raise ValueError(
-            f"a {type(asked).__name__} does not remember keys and values of whole tokens; sample it "
-            "with its own sampler, or take an MDLM"
-        )
     if full_first < 0 or local < 0:
         raise ValueError(
             f"numbers of steps are 0 or more; got full_first={full_first} and local={local}"

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional, Step, listed
 from pgm_lite.draw import heads
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, idle, spread, write
 
@@ -79,6 +80,7 @@ def remask(
     drawn first and the model is asked about those to be written only. A step that only reopens asks
     nothing and is free, and one in which nothing flips is idle.
     """
+    check_model(model, Conditional, canvas)
     if steps < 1:
         raise ValueError(f"remasking takes at least 1 step; got {steps}")
     if variant not in VARIANTS:

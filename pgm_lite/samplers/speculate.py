@@ -17,10 +17,10 @@ from torch import Tensor
 from pgm_lite.core import NOBODY, Canvas, DraftStep, Step, positions_mask, scatter
 from pgm_lite.draw import entropy_of, heads, law
 from pgm_lite.orders import BlindOrder, Order, random_order
-from pgm_lite.protocols import DraftVerify, unwrapped
+from pgm_lite.protocols import DraftVerify, check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import draw_at, spread
-from pgm_lite.windows import Window
+from pgm_lite.windows import Window, window_end
 
 
 def speculate(
@@ -44,13 +44,9 @@ def speculate(
     positions, tokens follow the target law exactly; over several contexts the law depends on the
     path (``pgm_lite.path_law`` computes it).
     """
+    check_model(model, DraftVerify, canvas)
     if loops < 1:
         raise ValueError(f"drafts are verified in at least 1 loop; got {loops}")
-    if not isinstance(unwrapped(model), DraftVerify):
-        raise ValueError(
-            f"a {type(unwrapped(model)).__name__} does not judge drafts; sample it with unmask or "
-            "ancestral, or take a self-speculative model"
-        )
     way = random_order() if order is None else order
     if not isinstance(way, BlindOrder):
         raise ValueError(
@@ -102,7 +98,7 @@ def _speculate(
     passes = 0
     while bool((known < canvas.seq_len).any()):
         passes += 1
-        end = (known + window(known)).clamp(max=canvas.seq_len)
+        end = window_end(window, known, canvas.seq_len)
         step, memory, drafted = _draft(model, canvas, order, known, end, rng, f"draft {passes}")
         yield step
         for check in range(1, loops + 1):

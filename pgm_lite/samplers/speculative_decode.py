@@ -14,11 +14,11 @@ from torch.nn.functional import pad
 
 from pgm_lite.core import Canvas, Cost, Step
 from pgm_lite.draw import law
-from pgm_lite.protocols import NextSpan
+from pgm_lite.protocols import NextSpan, check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.autoregress import refuse_gaps
 from pgm_lite.samplers.fill import Draws, draw_at, spread
-from pgm_lite.samplers.pairs import check_pair, check_span, drafting, judging, span
+from pgm_lite.samplers.pairs import check_pair, drafting, judging, span
 from pgm_lite.samplers.speculate import residual, verdict
 
 
@@ -38,11 +38,11 @@ def speculative_decode(
     keys and values. The last unknown position of a row is never drafted, since judging yields it.
     Rows go on at their own pace; known positions come first in each.
     """
+    check_model(model, NextSpan, canvas)
+    check_model(drafter, NextSpan, canvas, role="the drafter")
     if drafts < 1:
         raise ValueError(f"at least 1 token is drafted before a check; got {drafts}")
     refuse_gaps(canvas)
-    for each in (model, drafter):
-        check_span(each)
     check_pair(model, drafter)
     return Run(
         _decode(model, drafter, canvas, drafts, rng),

@@ -19,6 +19,7 @@ import torch
 from pgm_lite.core import Canvas, Conditional, Step
 from pgm_lite.draw import gumbel
 from pgm_lite.orders import BlindOrder, Order, SightedOrder
+from pgm_lite.protocols import check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, spread, write
 
@@ -45,6 +46,7 @@ def unmask(
     this one is, k / len(schedule) in step k: no noise is left in the last step, and as tau grows
     the order becomes random. ``rng`` lives on the device of the canvas.
     """
+    check_model(model, Conditional, canvas)
     check_schedule(schedule, canvas)
     if not 0 <= choice_temperature < math.inf:
         raise ValueError(

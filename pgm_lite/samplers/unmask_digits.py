@@ -29,7 +29,7 @@ from pgm_lite.core import (
 from pgm_lite.digits import Digits
 from pgm_lite.draw import entropy_of
 from pgm_lite.marginals import Marginals, touched
-from pgm_lite.protocols import DigitConditional, unwrapped
+from pgm_lite.protocols import DigitConditional, check_model
 from pgm_lite.run import Run
 from pgm_lite.samplers.fill import ask, draw_at, spread
 
@@ -54,15 +54,11 @@ def unmask_digits(
     is drawn first, and the model is asked about their tokens only; the last step takes the place of
     its clean-up. An idle step, in which no digit is revealed, is yielded but asks nothing and is free.
     """
+    check_model(model, DigitConditional, canvas)
     if steps < 1:
         raise ValueError(f"sampling digits takes at least 1 step; got {steps}")
     if reveal not in REVEALS:
         raise ValueError(f"reveal must be one of {', '.join(REVEALS)}; got {reveal!r}")
-    if not hasattr(model, "digits"):
-        raise ValueError(
-            f"a {type(unwrapped(model)).__name__} predicts from whole tokens, not from digits; "
-            "sample it with unmask or ancestral, or take a Prime model"
-        )
     code = model.digits
     if reveal == "factorised" and code.base**code.count != code.vocab_size:
         raise ValueError(

@@ -1,6 +1,7 @@
 """The samplers whose rows go at their own pace: ancestral by chance, autoregress by their prompts."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def test_autoregress_cannot_infill_and_says_which_position_is_in_the_way() -> No
     known = torch.tensor([[True, True, False, False, False], [True, False, False, True, False]])
     canvas = Canvas(torch.zeros(2, 5, dtype=torch.long), known)
     with pytest.raises(ValueError, match="position 3 of row 1 is known"):
-        autoregress(stirred(AR, LINE), canvas, rng=rng(0))
+        autoregress(stirred(AR, replace(LINE, columns=5)), canvas, rng=rng(0))
 
 
 def test_autoregress_takes_prompts_of_different_length() -> None:

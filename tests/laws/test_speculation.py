@@ -315,7 +315,7 @@ def test_passes_of_the_cosine_window(n: int, passes: tuple[int, ...]) -> None:
                 loops=1,
                 rng=rng(0),
             ),
-            "MDLM does not judge drafts",
+            "given is MDLM, .* not for a draft of many positions and a verdict on each",
         ),
         (
             lambda: speculate(

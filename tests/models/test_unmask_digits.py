@@ -105,5 +105,7 @@ def test_digit_sampling_refuses(choices: dict[str, object], says: str) -> None:
 
 
 def test_a_model_without_digits_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"MDLM predicts from whole tokens.*take a Prime model"):
+    with pytest.raises(
+        ValueError, match=r"given is MDLM.* not for tokens given any of their digits; .*take Prime"
+    ):
         unmask_digits(stirred(MDLM, GRID), Canvas.blank(1, 12), steps=3, rng=rng(0))

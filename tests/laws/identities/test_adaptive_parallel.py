@@ -250,7 +250,10 @@ def test_rows_go_at_their_own_pace_and_pay_for_both_networks(family: type) -> No
             lambda: decoded(dirichlet(3, 2), Sequential(dirichlet(4, 2)), 3, 0.5, 2),
             "has 3 positions, its companion 4",
         ),
-        (lambda: decoded(dirichlet(3, 2), dirichlet(3, 2), 3, 0.5, 2), "a Support does not score"),
+        (
+            lambda: decoded(dirichlet(3, 2), dirichlet(3, 2), 3, 0.5, 2),
+            "the judge given is Support, which can be asked for any unknown position",
+        ),
         (
             lambda: adaptive_parallel(
                 dirichlet(3, 2),

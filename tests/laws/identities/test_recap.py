@@ -268,7 +268,7 @@ def test_bad_choices(choices: dict, says: str) -> None:
 def test_models_without_a_memory_are_refused(model: object) -> None:
     n = 3 if not isinstance(model, PGM | Prime) else L
     for asked in (model, Tempered(model, 0.5)):
-        with pytest.raises(ValueError, match="does not remember keys and values of whole tokens"):
+        with pytest.raises(ValueError, match="not for remembered keys and values of whole tokens"):
             recap(
                 asked, Canvas.blank(1, n), schedule=one_by_one(n), order=random_order(), rng=rng(0)
             )
