@@ -84,7 +84,7 @@ def draw(tab: Tab) -> Stage:
         drawn = figures(traces) if traces and is_open else [gr.skip()] * len(stage.figures)
         return [is_open, *drawn]
 
-    def recount(traces: list[str] | None, is_open: bool) -> Updates | str:
+    def recount(traces: list[str] | None, is_open: bool) -> str | dict[str, Any]:
         return order.told(traces) if traces and is_open else gr.skip()
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

@@ -67,7 +67,7 @@ def _answer(
     if isinstance(inner, DigitConditional):
         if spelled is None:
             raise ValueError(
-                f"a {type(inner).__name__} reads digits, and this trace does not say how its tokens "
+                f"{type(inner).__name__} reads digits, and this trace does not say how its tokens "
                 "are spelled; ask a trace that a digit sampler recorded"
             )
         return cast("DigitConditional", model).log_probs(spelled, where)[0, 0]

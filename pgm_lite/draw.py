@@ -112,7 +112,7 @@ class Reshaped:
         """The model's answers at ``where``, reshaped."""
         if not isinstance(self.model, Conditional):
             raise ValueError(
-                f"a {type(self.model).__name__} predicts only the next token; sample it with "
+                f"{type(self.model).__name__} predicts only the next token; sample it with "
                 "autoregress"
             )
         return self.reshape(self.model.log_probs(canvas, where))
@@ -123,7 +123,7 @@ class Reshaped:
         """The model's answer at ``position``, reshaped."""
         if not isinstance(self.model, NextToken):
             raise ValueError(
-                f"a {type(self.model).__name__} has no next token; sample it with unmask or "
+                f"{type(self.model).__name__} has no next token; sample it with unmask or "
                 "ancestral, or wrap it in pgm_lite.oracle.Sequential"
             )
         answer, memory = self.model.next_log_probs(canvas, position, memory)
