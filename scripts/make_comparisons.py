@@ -1,7 +1,8 @@
-"""Measure self-speculation against MDLM, Prime against MDLM, and the frontier, and draw them.
+"""Measure self-speculation, Prime, the frontier, the cost cliff and the exact lab, and draw them.
 
-    python scripts/make_comparisons.py [--samples N] [--dataset D] [speculation | digits | frontier | cliff]
+    python scripts/make_comparisons.py [--samples N] [--dataset D] [WHAT ...]
 
+WHAT is speculation, digits, frontier, cliff or lab; all of them if left out.
 Writes assets/figures/NAME.json (every row) and NAME.png; one process, contestants alternating.
 """
 
@@ -11,46 +12,63 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from make_notebooks import draw
 
-from pgm_lite import catalog, evaluation, frontier
+from pgm_lite import catalog, evaluation, frontier, laws
 from pgm_lite.evaluation import Way
 from pgm_lite.knobs import Value
-from pgm_lite.lab import cliff
+from pgm_lite.lab import cliff, compare
 from pgm_lite.lab.cliff import SIZES
 from pgm_lite.metrics import judge
 from pgm_lite.viz.comparison import COSTS, quality_against_cost
 from pgm_lite.viz.frontier import frontier_figure
-from pgm_lite.viz.lab import cost_cliff
+from pgm_lite.viz.lab import cost_cliff, error_against_calls
 
 FIGURES = Path(__file__).parent.parent / "assets" / "figures"
 QUALITY = {"shidoku": "validity", "faces": "frechet", "austen": "spelling"}
 BUDGETS = {"shidoku": (2, 3, 4, 6, 8, 12, 16), "austen": (8, 16, 32, 64)}
 SAMPLES = {"shidoku": 1000}
+PARTS = ("speculation", "digits", "frontier", "cliff", "lab")
+WORLDS = {"markov": "A random Markov chain", "dirichlet": "A random table (Dirichlet 0.15)"}
+POLICIES = (
+    *(f"{order}:{k}" for order in ("random", "left-to-right", "entropy") for k in (1, 2, 3)),
+    *(f"{order}:{k}" for order in ("blocks", "scouted", "rolled-halton") for k in (2, 3)),
+    *(f"{order}:{k}" for order in ("sample-then-rank", "maskgit") for k in (1, 2, 3)),
+    *("eb:0.2", "eb:0.5", "eb:1", "eb:1.5", "threshold:0.9", "threshold:0.7", "threshold:0.5"),
+    *("stable:0.9", "stable:0.7", "stable:0.5", "ancestral:3", "ancestral:6", "ancestral:12"),
+    *("remask:3", "remask:6", "remask:12", "path_planning:2", "path_planning:3"),
+    *("path_planning:6", "recap:2", "recap:3", "recap:4", "speculate:2", "speculate:3"),
+    *("speculate:6", "speculative_decode:1", "speculative_decode:2", "speculative_decode:4"),
+    *("adaptive_parallel:0", "adaptive_parallel:0.5", "adaptive_parallel:1", "one-shot"),
+)
 Row = dict[str, str]
 
 
 def main() -> None:
     """Measure what was asked for, or all of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "what", nargs="*", help="speculation, digits, frontier, cliff; all if left out"
-    )
+    parser.add_argument("what", nargs="*", help=f"{', '.join(PARTS)}; all if left out")
     parser.add_argument("--samples", type=int, default=48)
     parser.add_argument("--dataset", choices=QUALITY, action="append", help="all if left out")
     parser.add_argument("--drawn", action="store_true", help="only draw what was measured before")
     given = parser.parse_args()
+    if strange := [what for what in given.what if what not in PARTS]:
+        parser.error(f"nothing is called {strange[0]!r}; choose among {', '.join(PARTS)}")
     datasets = given.dataset or list(QUALITY)
     FIGURES.mkdir(exist_ok=True)
-    for what in given.what or ["speculation", "digits", "frontier", "cliff"]:
+    for what in given.what or PARTS:
         if what == "frontier":
             frontiers(datasets, drawn=given.drawn)
             continue
         if what == "cliff":
             bills = [asdict(bill) for size in SIZES for bill in cliff(*size)]
             keep("cost_cliff", bills, cost_cliff(bills))
+            continue
+        if what == "lab":
+            labs(drawn=given.drawn)
             continue
         found = (
             speculation(datasets, given.samples, drawn=given.drawn)
@@ -71,6 +89,19 @@ def keep(
     picture.write_text(figure.to_json())
     draw(picture, width)
     shutil.move(picture.with_suffix(".png"), FIGURES / f"{name}.png")
+
+
+def labs(*, drawn: bool) -> None:
+    """Every policy on two laws that are known: exact where it can be walked, else 65,536 samples."""
+    for world, words in WORLDS.items():
+        name = f"lab_{world}"
+        if drawn:
+            rows: list[dict[str, Any]] = json.loads((FIGURES / f"{name}.json").read_text())
+        else:
+            found = compare(laws.law(world), POLICIES, samples=65_536)
+            rows = [each.figures() for each in found]
+        title = f"{words}, 6 positions of 3 tokens: filled marks exact, open ones counted"
+        keep(name, rows, error_against_calls(rows, title=title), width=940)
 
 
 def frontiers(datasets: Sequence[str], *, drawn: bool) -> None:

@@ -24,8 +24,8 @@ from pgm_lite.lab import (
 )
 from pgm_lite.lab.cliff import cliff, formula
 from pgm_lite.lab.error_split import asked_of, summed, truth_of
-from pgm_lite.lab.policies import ROUNDING as TIE
 from pgm_lite.lab.policy_law import chances
+from pgm_lite.lab.rules import ROUNDING as TIE
 from pgm_lite.models import MDLM, PGM
 from pgm_lite.net import Shape
 from pgm_lite.oracle import Support
@@ -42,12 +42,14 @@ LINE = Shape(vocab_size=V, rows=1, columns=N, width=8, heads=2, depth=2)
 
 # The exact law of a policy
 
+WALKED = [name for name in DEFAULT if policy(name, rows=1, columns=6).rule]
+
 
 @pytest.mark.parametrize("world", ["markov", "dirichlet"])
 def test_the_table_of_the_reference_in_spirit(world: str) -> None:
     """Zeros, signs and calls of samplers.md, section 5, on laws of the same two families."""
-    found = {each.policy: each for each in compare(laws.law(world))}
-    assert set(found) == set(DEFAULT)
+    found = {each.policy: each for each in compare(laws.law(world), WALKED)}
+    assert set(found) == set(WALKED)
     for family in ("random", "left-to-right", "confidence", "entropy", "margin"):
         one = found[f"{family}:1"]
         assert abs(one.total_variation) < ROUNDING > abs(one.entropy_change)
@@ -85,14 +87,14 @@ def test_the_table_of_the_reference_in_spirit(world: str) -> None:
 def test_ties_are_shared_and_a_hair_is_a_tie() -> None:
     known = torch.tensor([[False, False, False, True]])
     scores = torch.tensor([[0.5, 0.5 + TIE / 10, 0.2, 9.0]], dtype=torch.float64)
-    counts, sets = chances(policy("confidence:1", rows=1, columns=4), 0, known, scores)
+    counts, sets = chances(policy("confidence:1", rows=1, columns=4).rule, 0, known, scores)
     assert counts[0].tolist() == [0, 1, 0, 0, 0]
     # Sets in the order of their table: position 0 is the highest bit.
     assert {index: p for index, p in enumerate(sets[0].tolist()) if p} == {8: 0.5, 4: 0.5}
-    _, sets = chances(policy("confidence:2", rows=1, columns=4), 0, known, scores)
+    _, sets = chances(policy("confidence:2", rows=1, columns=4).rule, 0, known, scores)
     assert {index: p for index, p in enumerate(sets[0].tolist()) if p} == {12: 1.0}
     alike = torch.zeros(1, 4, dtype=torch.float64)
-    _, sets = chances(policy("random:2", rows=1, columns=4), 0, known, alike)
+    _, sets = chances(policy("random:2", rows=1, columns=4).rule, 0, known, alike)
     assert sorted(sets[0][sets[0] > 0].tolist()) == pytest.approx([1 / 3] * 3)
 
 
@@ -100,7 +102,7 @@ def test_rules_that_set_their_own_pace_count_as_their_papers_say() -> None:
     unknown = torch.tensor([3])
 
     def count(name: str, falling: list[float]) -> int:
-        rule = policy(name, rows=1, columns=4)
+        rule = policy(name, rows=1, columns=4).rule
         scores = torch.tensor([[*falling, -math.inf]], dtype=torch.float64)
         return int(rule.count(0, scores, unknown).argmax())
 
@@ -143,18 +145,17 @@ def test_shidoku_is_counted() -> None:
     one, shot = compare(
         laws.shidoku_law(), ["random:1", "one-shot"], columns=4, samples=512, seed=1
     )
-    assert (one.samples, one.kl, one.entropy_change) == (512, None, None)
+    assert (one.samples, one.kl) == (512, None)
     # One at a time is exact: every grid valid, and the distance is that of exact draws. It is
     # above sqrt(288 / 512) / 2 = 0.375 by 0.1 with a chance below exp(-2 * 0.1^2 * 512) = 4e-5.
     assert one.valid == 1
     assert one.total_variation < 0.475
-    assert one.noise_floor == pytest.approx(0.3)
+    assert one.noise_floor == pytest.approx(0.4 * math.sqrt(288 / 512), rel=0.05)
     assert one.calls == 16
     # Independent uniform tokens are a grid 288 times in 4^16.
     assert shot.valid < 0.01
     assert shot.total_variation > 0.99
-    assert one.row()["calls"] == "16.00"
-    assert one.row()["± calls"] == "0.00"
+    assert one.row()["calls"] == "16.00 ± 0.00"
 
 
 # The error of a network, split
@@ -305,14 +306,22 @@ def test_a_table_too_large_says_its_size_and_the_limit(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no policy 'luck:2'; the policies are random:k"):
         policy("luck:2", rows=1, columns=4)
-    assert len(listing()) == 12
+    assert listing()[-1] == "one-shot"
     for name, message in (
         ("random", "is written random:k"),
         ("one-shot:2", "is written one-shot; got"),
         ("random:0", "whole number from 1"),
         ("random:x", "whole number from 1"),
-        ("eb:-1", "number from 0"),
-        ("eb:nan", "number from 0"),
+        ("eb:-1", "gamma must lie between 0 and 10; got -1"),
+        ("eb:nan", "gamma must be a number"),
+        ("remask:many", "steps=many"),
+        ("remask:6,colour=1", "it has no knob colour; its knobs are variant, eta"),
+        ("random:2,steps=3", "it has no knob steps"),
+        ("remask:6,eta", "knobs are written name=value, each once; got 'eta'"),
+        ("eb:1,gamma=2", "each once; got 'gamma=2'"),
+        ("remask:6,variant=conf,eta=0.2", "eta changes nothing as the other knobs stand"),
+        ("random:2,fill=sample-then-rank", "fill changes nothing"),
+        ("stable:2", "tau must lie between 0 and 1; got 2"),
     ):
         with pytest.raises(ValueError, match=message):
             policy(name, rows=1, columns=4)

@@ -21,6 +21,7 @@ from pgm_lite import catalog
 from pgm_lite.core import Canvas, Conditional, Cost, ErrorStep, Step, listed, scatter
 from pgm_lite.draw import entropy_of, rng
 from pgm_lite.lab.rows import unique_rows
+from pgm_lite.lab.simulation import check_samples
 from pgm_lite.laws import shidoku_law
 from pgm_lite.oracle import Support
 from pgm_lite.orders import BlindOrder, random_order
@@ -28,6 +29,9 @@ from pgm_lite.samplers import unmask
 from pgm_lite.samplers.fill import ask
 from pgm_lite.schedules import uniform
 from pgm_lite.trace import Trace, record
+
+SPLIT_SAMPLES = 256
+"""Sequences at each budget unless told otherwise."""
 
 BUDGETS = (2, 4, 8, 16)
 """Steps at which a network's errors are split unless told otherwise."""
@@ -138,12 +142,13 @@ def along_truth(
 
 
 def split_network(
-    name: str, *, budgets: Sequence[int] = BUDGETS, samples: int = 256, seed: int = 0
+    name: str, *, budgets: Sequence[int] = BUDGETS, samples: int = SPLIT_SAMPLES, seed: int = 0
 ) -> list[Split]:
     """A shipped network against the truth of its data set, in random order, at each budget.
 
     On its own samples, and on sequences of the truth, where both errors add up to KL(truth, sampler).
     """
+    check_samples(samples)
     law, found = truth_of(name.split("/")[0]), list[Split]()
     for steps in budgets:
         own = sampled(name, steps=steps, samples=samples, seed=seed)

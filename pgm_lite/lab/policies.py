@@ -1,279 +1,181 @@
-"""Policies: a rule that says, for a partly known sequence, which positions are written next.
+"""Policies: ways of sampling by a name of one line, such as "random:2" or "remask:6,variant=conf".
 
-Every rule here is a score and a count: unknown positions stand in the order of their score, ties
-in every order alike, and the first so many are written. The count may depend on the scores and on
-chance. That is enough to walk a policy exactly (``policy_law``) and to run it (``simulation``).
+Every policy is a sampler of the menu with its knobs, and runs as it is. Where it follows a ``Rule``
+its law is walked exactly (``policy_law``); all others are counted (``simulation``). The menu's
+``insert`` is left out: its sequences vary in length, so its law is one over other things.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import repeat
+from typing import cast
 
-import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
-from torch.nn.functional import one_hot, pad
+from pgm_lite import catalog
+from pgm_lite.core import Canvas, Conditional, Layout, Step
+from pgm_lite.datasets import Dataset
+from pgm_lite.draw import rng
+from pgm_lite.knobs import Value
+from pgm_lite.lab.oracles import COMPANIONS, MODELS
+from pgm_lite.lab.rules import Rule, rule_of
+from pgm_lite.menu import SAMPLERS, Request
+from pgm_lite.menu.orders import make_order
+from pgm_lite.menu.sampler import reshaped
+from pgm_lite.samplers import unmask
 
-from pgm_lite import policies
-from pgm_lite.core import Canvas, Conditional
-from pgm_lite.draw import entropy_of
-from pgm_lite.orders import (
-    Order,
-    SightedOrder,
-    confidence,
-    entropy,
-    halton,
-    halton_cells,
-    left_to_right,
-    margin,
-    random_order,
-)
-from pgm_lite.run import Run
-from pgm_lite.samplers import ancestral, unmask, unmask_adaptive
-
-Score = Callable[[Bool[Tensor, "r n"], Float[Tensor, "r n v"]], Float[Tensor, "r n"]]
-"""Known positions and laws (nats) -> a number a position, the highest first; ties at random."""
-
-Count = Callable[[int, Float[Tensor, "r n"], Int[Tensor, " r"]], Float[Tensor, "r m"]]
-"""Step (from 0), scores of unknown positions falling (then -inf), how many are unknown -> the
-chance of writing 0, 1, ..., n positions."""
-
-Sampler = Callable[[Conditional, Canvas, torch.Generator], Run]
-
-
-ROUNDING = 1e-9
-"""Scores this close are one score: what is equal on paper differs by less in float64."""
+Sampler = Callable[[Conditional, Canvas, int], Iterator[Step]]
+"""A model that answers exactly, a canvas and a seed -> the steps of the library's own sampler."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A rule with a name; ``sighted`` ones ask about every unknown position, blind ones about few.
-
-    ``ranks_samples`` draws tokens everywhere first and scores them by their probability instead.
-    ``sampler`` is the library's sampler that follows the same rule.
-    """
+    """A way of sampling with a name; ``rule`` is None where its law can only be counted."""
 
     name: str
-    score: Score
-    count: Count
     sampler: Sampler
-    sighted: bool = False
-    ranks_samples: bool = False
+    rule: Rule | None = None
 
 
-FAMILIES = {
-    "random": "k",
-    "left-to-right": "k",
-    "halton": "k",
-    "confidence": "k",
-    "entropy": "k",
-    "margin": "k",
-    "sample-then-rank": "k",
-    "eb": "gamma",
-    "threshold": "tau",
-    "factor": "f",
-    "ancestral": "steps",
-    "one-shot": "",
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A sampler of the menu and the knob that the number after the colon sets.
+
+    "k" is how many positions each step of ``unmask`` writes, the last one the rest.
+    """
+
+    sampler: str
+    number: str = ""
+    settings: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+
+def _ordered(order: str, **settings: Value) -> Family:
+    return Family("unmask", "k", {"order": order, **settings})
+
+
+FAMILIES: dict[str, Family] = {
+    "random": _ordered("random"),
+    "left-to-right": _ordered("left-to-right"),
+    "halton": _ordered("halton"),
+    "rolled-halton": _ordered("rolled-halton"),
+    "blocks": _ordered("blocks", inner="confidence", block_size=4),
+    "confidence": _ordered("confidence"),
+    "entropy": _ordered("entropy"),
+    "margin": _ordered("margin"),
+    "scouted": _ordered("confidence", scouted=0.5),
+    "sample-then-rank": _ordered("confidence", fill="sample-then-rank"),
+    "maskgit": _ordered("confidence", fill="sample-then-rank", choice_temperature=4.5),
+    "eb": Family("entropy_bounded", "gamma"),
+    "threshold": Family("threshold", "tau"),
+    "factor": Family("threshold", "factor", {"criterion": "factor"}),
+    "stable": Family("stable", "tau"),
+    "ancestral": Family("ancestral", "steps"),
+    "first_hitting": Family("first_hitting"),
+    "remask": Family("remask", "steps"),
+    "path_planning": Family("path_planning", "steps", {"schedule": "uniform"}),
+    "recap": Family("recap", "steps", {"schedule": "uniform"}),
+    "unmask_digits": Family("unmask_digits", "steps"),
+    "autoregress": Family("autoregress"),
+    "speculate": Family("speculate", "size", {"window": "constant"}),
+    "speculative_decode": Family("speculative_decode", "drafts"),
+    "adaptive_parallel": Family("adaptive_parallel", "mixture"),
+    "one-shot": Family("unmask", "", {"order": "random"}),
 }
-"""Policies by name, and the number that follows the colon: "random:2" writes 2 positions a step."""
+"""Policies by name; other knobs of the sampler may follow the number, as "blocks:2,inner=random"."""
 
 DEFAULT = (
     *("random:1", "left-to-right:1", "confidence:1", "entropy:1", "margin:1"),
     *("sample-then-rank:1", "random:2", "left-to-right:2", "confidence:2", "entropy:2"),
     *("sample-then-rank:2", "random:3", "entropy:3", "eb:0.2", "eb:0.5", "eb:1"),
     *("threshold:0.9", "threshold:0.7", "factor:1", "ancestral:6", "one-shot"),
+    *("first_hitting", "blocks:2", "rolled-halton:2", "scouted:2", "maskgit:2", "stable:0.7"),
+    *("remask:6", "path_planning:3", "recap:4", "speculate:3", "speculative_decode:2"),
+    *("adaptive_parallel:0", "adaptive_parallel:0.5"),
 )
-"""What the lab compares unless told otherwise."""
+"""What the lab compares unless told otherwise: every kind of sampler that writes fixed lengths."""
 
 
 def policy(name: str, *, rows: int, columns: int) -> Policy:
-    """A policy by its name, "family:number", for sequences of ``rows`` x ``columns`` positions."""
-    family, _, number = name.partition(":")
-    if family not in FAMILIES:
+    """A policy by its name, for sequences of ``rows`` x ``columns`` positions."""
+    stem, _, words = name.partition(",")
+    title, colon, number = stem.partition(":")
+    family = FAMILIES.get(title)
+    if family is None:
         raise ValueError(f"there is no policy {name!r}; the policies are {', '.join(listing())}")
-    if (FAMILIES[family] == "") != (number == ""):
-        form = listing()[list(FAMILIES).index(family)]
-        raise ValueError(f"the policy {family} is written {form}; got {name!r}")
+    if (family.number == "") != (colon == ""):
+        form = listing()[list(FAMILIES).index(title)]
+        raise ValueError(f"the policy {title} is written {form}; got {name!r}")
     n = rows * columns
-    match family:
-        case "eb":
-            return entropy_bounded(_number(name, number, least=0))
-        case "threshold":
-            return threshold(_number(name, number, least=0))
-        case "factor":
-            return factor(_number(name, number, least=0))
-        case "ancestral":
-            return by_chance(_whole(name, number))
-        case "one-shot":
-            return blind("one-shot", random_order(), n, _all_alike)
-        case "random":
-            return blind(name, random_order(), _whole(name, number), _all_alike)
-        case "left-to-right":
-            return blind(name, left_to_right(), _whole(name, number), _in_order(list(range(n))))
-        case "halton":
-            cells = _in_order(halton_cells(rows, columns))
-            return blind(name, halton(rows, columns), _whole(name, number), cells)
-        case "sample-then-rank":
-            return sighted(name, confidence(), _whole(name, number), ranks_samples=True)
-        case _:
-            order = {"confidence": confidence, "entropy": entropy, "margin": margin}[family]()
-            return sighted(name, order, _whole(name, number))
+    try:
+        k = _whole(number) if family.number == "k" else n
+        numbered = family.number in ("", "k")
+        settings = _settled(
+            family, _pairs(words if numbered else f"{family.number}={number},{words}")
+        )
+    except ValueError as error:
+        raise ValueError(f"the policy {name!r}: {error}") from None
+    shown = f"{settings[family.number]:g}" if family.number in settings else number
+    return Policy(
+        ",".join(part for part in (f"{title}{colon}{shown}", words) if part),
+        _sampler(family, settings, k, Layout("grid", rows, columns)),
+        rule_of(family.sampler, settings, k, rows=rows, columns=columns),
+    )
 
 
 def listing() -> list[str]:
     """How each policy is written."""
-    return [f"{family}:{number}" if number else family for family, number in FAMILIES.items()]
+    return [f"{name}:{each.number}" if each.number else name for name, each in FAMILIES.items()]
 
 
-def blind(name: str, order: Order, k: int, score: Score) -> Policy:
-    """``k`` positions a step in an order that looks at nothing; the last step writes the rest."""
-    return Policy(name, score, _always(k), _unmask(order, k, "choose-then-sample"))
+def _settled(family: Family, given: Mapping[str, str]) -> dict[str, Value]:
+    """All knobs of the family's sampler, those given read and checked; each has to matter."""
+    sampler = SAMPLERS[family.sampler]
+    left_out = ("schedule", "steps") if family.sampler == "unmask" else ()
+    knobs = {each.name: each for each in sampler.knobs if each.name not in left_out}
+    if unknown := sorted(set(given) - set(knobs)):
+        raise ValueError(f"it has no knob {unknown[0]}; its knobs are {', '.join(knobs)}")
+    read = {name: knobs[name].read(text) for name, text in given.items()}
+    settings = catalog.settled(sampler, {**family.settings, **read})
+    matter = catalog.relevant(sampler.knobs, settings)
+    if idle := [name for name in given if name not in matter]:
+        raise ValueError(f"{idle[0]} changes nothing as the other knobs stand; leave it out")
+    return settings
 
 
-def sighted(name: str, order: SightedOrder, k: int, *, ranks_samples: bool = False) -> Policy:
-    """The ``k`` positions that score highest: chosen from laws, or from tokens drawn everywhere."""
-    fill = "sample-then-rank" if ranks_samples else "choose-then-sample"
-    return Policy(
-        name,
-        lambda known, laws: order.score(laws),
-        _always(k),
-        _unmask(order, k, fill),
-        sighted=True,
-        ranks_samples=ranks_samples,
-    )
+def _sampler(family: Family, settings: dict[str, Value], k: int, layout: Layout) -> Sampler:
+    chosen = SAMPLERS[family.sampler]
 
-
-def entropy_bounded(gamma: float) -> Policy:
-    """Least entropy first, as many as keep the sum of entropies less the largest within ``gamma``.
-
-    EB-Sampler (arXiv 2505.24857) with entropy as its error proxy: that sum bounds the total
-    correlation of what is written together. Nats; 0 writes one position and all certain ones. The
-    entropy is that of the model's own law: a walk through a temperature is not what is sampled.
-    """
-
-    def count(
-        step: int, falling: Float[Tensor, "r n"], unknown: Int[Tensor, " r"]
-    ) -> Float[Tensor, "r m"]:
-        # Sorted, the largest of a prefix is its last, so all but the last are summed.
-        before = pad((-falling).cumsum(1)[:, :-1], (1, 0))
-        return _certainly((before <= gamma + ROUNDING).sum(1), falling, unknown)
-
-    run = _adaptive(policies.entropy_bounded(gamma))
-    return Policy(f"eb:{gamma:g}", _less_entropy, count, run, sighted=True)
-
-
-def threshold(tau: float) -> Policy:
-    """Every position whose likeliest token has at least the probability ``tau``, or else the best.
-
-    Fast-dLLM (arXiv 2505.22618).
-    """
-
-    def count(
-        step: int, falling: Float[Tensor, "r n"], unknown: Int[Tensor, " r"]
-    ) -> Float[Tensor, "r m"]:
-        return _certainly((falling.exp() >= tau - ROUNDING).sum(1), falling, unknown)
-
-    run = _adaptive(policies.threshold(tau))
-    return Policy(f"threshold:{tau:g}", _most_probable, count, run, sighted=True)
-
-
-def factor(f: float) -> Policy:
-    """The most positions m for which (m + 1)(1 - c_m) < f, c_m the m-th highest probability.
-
-    Fast-dLLM's second rule (arXiv 2505.22618); at least one is written.
-    """
-
-    def count(
-        step: int, falling: Float[Tensor, "r n"], unknown: Int[Tensor, " r"]
-    ) -> Float[Tensor, "r m"]:
-        places = torch.arange(1, falling.shape[1] + 1)
-        passing = (places + 1) * (1 - falling.exp()) < f
-        most = (passing & falling.isfinite()).long() * places
-        return _certainly(most.amax(1), falling, unknown)
-
-    run = _adaptive(policies.factor(f))
-    return Policy(f"factor:{f:g}", _most_probable, count, run, sighted=True)
-
-
-def by_chance(steps: int) -> Policy:
-    """Ancestral sampling: each unknown position is written with chance 1 / (steps left)."""
-
-    def count(
-        step: int, falling: Float[Tensor, "r n"], unknown: Int[Tensor, " r"]
-    ) -> Float[Tensor, "r m"]:
-        chance, n = 1 / max(steps - step, 1), falling.shape[1]
-        binomial = torch.zeros(n + 1, n + 1, dtype=torch.float64)
-        for u in range(n + 1):
-            for m in range(u + 1):
-                binomial[u, m] = math.comb(u, m) * chance**m * (1 - chance) ** (u - m)
-        return binomial[unknown]
-
-    def run(model: Conditional, canvas: Canvas, rng: torch.Generator) -> Run:
-        return ancestral(model, canvas, steps=steps, rng=rng)
-
-    return Policy(f"ancestral:{steps}", _all_alike, count, run)
-
-
-def _unmask(order: Order, k: int, fill: str) -> Sampler:
-    def run(model: Conditional, canvas: Canvas, rng: torch.Generator) -> Run:
-        unknown = int(canvas.unknown[0].sum())
-        full, rest = divmod(unknown, k)
-        schedule = (*repeat(k, full), *([rest] if rest else []))
-        return unmask(model, canvas, schedule=schedule, order=order, rng=rng, fill=fill)
+    def run(model: Conditional, canvas: Canvas, seed: int) -> Iterator[Step]:
+        asked = reshaped(cast("Conditional", MODELS[chosen.needs](model)), settings)
+        beside = COMPANIONS[chosen.companion](model) if chosen.companion else None
+        world = Dataset("world", (), layout, {})
+        request = Request(asked, world, canvas, settings, seed, beside)
+        if family.sampler != "unmask":
+            return chosen.run(request)
+        full, rest = divmod(int(canvas.unknown[0].sum()), k)
+        return unmask(
+            cast("Conditional", asked),
+            canvas,
+            schedule=(*repeat(k, full), *([rest] if rest else [])),
+            order=make_order(request),
+            rng=rng(seed),
+            fill=request.text("fill"),
+            choice_temperature=request.amount("choice_temperature"),
+        )
 
     return run
 
 
-def _adaptive(rule: policies.Policy) -> Sampler:
-    def run(model: Conditional, canvas: Canvas, rng: torch.Generator) -> Run:
-        return unmask_adaptive(model, canvas, policy=rule, rng=rng)
-
-    return run
-
-
-def _always(k: int) -> Count:
-    return lambda step, falling, unknown: _certainly(torch.full_like(unknown, k), falling, unknown)
-
-
-def _certainly(
-    count: Int[Tensor, " r"], falling: Float[Tensor, "r n"], unknown: Int[Tensor, " r"]
-) -> Float[Tensor, "r m"]:
-    """A law on counts that is sure of one: this, but at least 1 and at most what is unknown."""
-    chosen = torch.minimum(count.clamp(min=1), unknown)
-    return one_hot(chosen, falling.shape[1] + 1).double()
+def _pairs(words: str) -> dict[str, str]:
+    """Knobs as they were typed: "inner=random,block_size=3"."""
+    found: dict[str, str] = {}
+    for word in filter(None, words.split(",")):
+        knob, equals, value = word.partition("=")
+        if not (knob and equals and value) or knob in found:
+            raise ValueError(f"knobs are written name=value, each once; got {word!r}")
+        found[knob] = value
+    return found
 
 
-def _all_alike(known: Bool[Tensor, "r n"], laws: Float[Tensor, "r n v"]) -> Float[Tensor, "r n"]:
-    return torch.zeros(known.shape, dtype=torch.float64)
-
-
-def _in_order(places: list[int]) -> Score:
-    rank = torch.tensor(places).argsort().double()
-    return lambda known, laws: -rank.expand(known.shape)
-
-
-def _most_probable(
-    known: Bool[Tensor, "r n"], laws: Float[Tensor, "r n v"]
-) -> Float[Tensor, "r n"]:
-    return laws.amax(-1)
-
-
-def _less_entropy(known: Bool[Tensor, "r n"], laws: Float[Tensor, "r n v"]) -> Float[Tensor, "r n"]:
-    return -entropy_of(laws)
-
-
-def _number(name: str, text: str, *, least: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value >= least:
-        raise ValueError(f"the policy {name!r} needs a number from {least:g} after the colon")
-    return value
-
-
-def _whole(name: str, text: str) -> int:
+def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"the policy {name!r} needs a whole number from 1 after the colon")
+        raise ValueError(f"it needs a whole number from 1 after the colon; got {text!r}")
     return int(text)

@@ -7,14 +7,15 @@ policy may choose, with the chance of the choice, and every way to fill them. No
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pgm_lite.core import Canvas, Conditional
-from pgm_lite.lab.policies import ROUNDING, Policy
 from pgm_lite.lab.rows import unique_rows
+from pgm_lite.lab.rules import ROUNDING, Rule
 from pgm_lite.laws import every_sequence
 from pgm_lite.samplers.fill import ask
 
@@ -62,7 +63,8 @@ class PartialStates:
 
     def answers(self, states: Int[Tensor, " r"]) -> tuple[Tensor, Tensor]:
         """The model's own laws, which are scored, and those to draw from [r n v], in nats."""
-        for new in torch.split(states[~self._asked[states]], 1024):
+        new_ones = cast("Tensor", states[~self._asked[states]].unique())
+        for new in torch.split(new_ones, 1024):
             canvas = Canvas(self.tokens[new] % self.v, self.known[new])
             answers = ask(self.model, canvas, torch.arange(self.n).expand(len(new), -1))
             self._own[new], self._laws[new], self._asked[new] = answers.own, answers.laws, True
@@ -70,8 +72,10 @@ class PartialStates:
 
 
 @torch.no_grad()
-def policy_law(policy: Policy, states: PartialStates) -> PolicyLaw:
-    """The law of the sequences that ``policy`` generates from a blank canvas, and its costs."""
+def policy_law(rule: Rule | None, states: PartialStates) -> PolicyLaw:
+    """The law of the sequences that a ``rule`` generates from a blank canvas, and its costs."""
+    if rule is None:
+        raise ValueError("this policy follows no rule that can be walked; count it with simulate()")
     complete = states.known.all(1)
     members = every_sequence(states.n, 2).bool()  # every set of positions, the empty one first
     mass = torch.zeros(len(complete), dtype=torch.float64)
@@ -79,25 +83,25 @@ def policy_law(policy: Policy, states: PartialStates) -> PolicyLaw:
     calls, asked, step = 0.0, 0.0, 0
     while bool((active := (mass > 0) & ~complete).any()):
         after = mass.where(complete, 0.0)
-        for rows in _parts(active, states, policy):
-            unknown = (~states.known[rows]).sum(1)
-            walk = _ranked if policy.ranks_samples else _chosen
-            counts = walk(policy, states, rows, mass, after, members, step)
+        for rows in _parts(active, states, rule):
+            walk = _ranked if rule.ranks_samples else _chosen
+            counts = walk(rule, states, rows, mass, after, members, step)
             busy = counts[:, 1:].sum(1) * mass[rows]
             calls += float(busy.sum())
             sizes = torch.arange(counts.shape[1]).double()
-            each = unknown * busy if policy.sighted else counts @ sizes * mass[rows]
+            written = counts @ sizes * mass[rows]
+            each = busy * rule.asks(~states.known[rows]) if rule.asks else written
             asked += float(each.sum())
         mass, step = after, step + 1
     return PolicyLaw(mass[complete], calls, asked)
 
 
 def _parts(
-    active: Bool[Tensor, " s"], states: PartialStates, policy: Policy
+    active: Bool[Tensor, " s"], states: PartialStates, rule: Rule
 ) -> Iterator[Int[Tensor, " r"]]:
     """The active states in parts that fit into memory; of one known set if samples are ranked."""
     rows = active.nonzero()[:, 0]
-    if not policy.ranks_samples:
+    if not rule.ranks_samples:
         yield from rows.split(max(1, _AT_ONCE >> states.n))
         return
     known_sets, which = unique_rows(states.known[rows])
@@ -107,7 +111,7 @@ def _parts(
 
 
 def _chosen(
-    policy: Policy,
+    rule: Rule,
     states: PartialStates,
     rows: Int[Tensor, " r"],
     mass: Float[Tensor, " s"],
@@ -117,7 +121,7 @@ def _chosen(
 ) -> Float[Tensor, "r k"]:
     """Move the mass of ``rows``: positions are chosen, then tokens drawn. Returns law of counts."""
     own, laws = states.answers(rows)
-    counts, sets = chances(policy, step, states.known[rows], policy.score(states.known[rows], own))
+    counts, sets = chances(rule, step, states.known[rows], rule.score(states.known[rows], own))
     laws = laws.exp()
     for index in sets.any(0).nonzero()[:, 0]:
         some = sets[:, index].nonzero()[:, 0]
@@ -132,7 +136,7 @@ def _chosen(
 
 
 def _ranked(
-    policy: Policy,
+    rule: Rule,
     states: PartialStates,
     rows: Int[Tensor, " r"],
     mass: Float[Tensor, " s"],
@@ -150,7 +154,7 @@ def _ranked(
     scores = torch.zeros(r, d, states.n, dtype=torch.float64)
     scores[:, :, places] = own[:, places, draws]
     every = known.expand(r * d, -1)
-    counts, sets = chances(policy, step, every, scores.view(r * d, -1))
+    counts, sets = chances(rule, step, every, scores.view(r * d, -1))
     gains = torch.zeros(d, states.n, dtype=torch.long)
     gains[:, places] = (draws - states.v) * states.places[places]
     target = rows[:, None, None] + gains @ members.long().T
@@ -159,14 +163,14 @@ def _ranked(
 
 
 def chances(
-    policy: Policy, step: int, known: Bool[Tensor, "r n"], scores: Float[Tensor, "r n"]
+    rule: Rule, step: int, known: Bool[Tensor, "r n"], scores: Float[Tensor, "r n"]
 ) -> tuple[Float[Tensor, "r k"], Float[Tensor, "r m"]]:
     """The law of how many positions are written, and that of the set of them, of all 2^n sets."""
     n = known.shape[1]
     members = every_sequence(n, 2).double()
     scores = scores.masked_fill(known, -torch.inf)
     falling = scores.sort(dim=1, descending=True).values
-    counts = policy.count(step, falling, (~known).sum(1))
+    counts = rule.count(step, falling, (~known).sum(1))
     sets = torch.zeros(len(known), 2**n, dtype=torch.float64)
     sets[:, 0] = counts[:, 0]
     for count in range(1, n + 1):

@@ -5,23 +5,25 @@ They are drawn from plain rows, as ``pgm_lite.lab`` finds them or its ``--json``
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import cycle
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pgm_lite.viz.colour import LIGHT, QUALITATIVE
-from pgm_lite.viz.figures import TEMPLATE
+from pgm_lite.viz.figures import CONFIG, TEMPLATE
 
 MEASURES = {
     "total_variation": "total variation from the truth",
     "kl": "KL(truth, policy) in nats",
+    "reverse_kl": "KL(policy, truth) in nats",
     "entropy_change": "entropy less the true entropy, in nats",
 }
 """What a figure can set against calls, and how its axis is called."""
 
 _MARKS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x")
-_DASHES = ("solid", "dash", "dot")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def error_against_calls(
@@ -29,8 +31,9 @@ def error_against_calls(
 ) -> go.Figure:
     """One curve a family of policies, in the order of their calls; rows as a ``Finding`` has them.
 
-    A family is what stands before the colon of a policy's name. Standard errors, where rows have
-    them, are drawn; figures that are unknown or infinite are left out.
+    A family is what stands before the colon of a policy's name. Filled marks are exact, open ones
+    counted, with their standard errors; the dotted line is what as many exact draws show. Figures that
+    are unknown or infinite are left out, and those that are only a bound, as nothing corrects them.
     """
     if measure not in MEASURES:
         raise ValueError(f"no measure is called {measure!r}; there are {', '.join(MEASURES)}")
@@ -38,34 +41,67 @@ def error_against_calls(
     for row in rows:
         if missing := [name for name in ("policy", "calls", measure) if name not in row]:
             raise ValueError(f"the rows have no {missing[0]!r}, only {', '.join(row)}")
-        if row[measure] is not None and abs(float(row[measure])) != float("inf"):
-            families.setdefault(str(row["policy"]).partition(":")[0], []).append(row)
+        if _known(row, measure):
+            families.setdefault(_family(row), []).append(row)
     figure: Any = go.Figure()
     for index, (name, points) in enumerate(families.items()):
-        placed = sorted(points, key=lambda row: float(row["calls"]))
+        placed = sorted(points, key=_calls)
+        mark, colour = _MARKS[index % len(_MARKS)], QUALITATIVE[index % len(QUALITATIVE)]
         figure.add_scatter(
-            x=[float(row["calls"]) for row in placed],
+            x=[_calls(row) for row in placed],
             y=[float(row[measure]) for row in placed],
             error_y={
                 "array": [float(row.get(f"{measure}_error", 0)) for row in placed],
                 "visible": any(row.get(f"{measure}_error") for row in placed),
+                "thickness": 1.2,
+                "width": 3,
             },
             text=[str(row["policy"]) for row in placed],
-            hovertemplate="%{text}<br>%{x:.2f} calls<br>%{y:.4f}<extra></extra>",
+            customdata=[_how(row) for row in placed],
+            hovertemplate="%{text}<br>%{x:.2f} calls<br>%{y:.4f}, %{customdata}<extra></extra>",
             name=name,
             mode="lines+markers",
+            cliponaxis=False,
             line={
-                "color": QUALITATIVE[index % len(QUALITATIVE)],
+                "color": colour,
                 "dash": _DASHES[index // len(QUALITATIVE) % len(_DASHES)],
+                "width": 1.5,
             },
-            marker={"symbol": _MARKS[index % len(_MARKS)], "size": 9},
+            marker={
+                "symbol": [mark if _exact(row) else f"{mark}-open" for row in placed],
+                "size": 9,
+                "line": {"width": 1.8, "color": colour},
+            },
         )
-    if measure == "entropy_change":
+    floors = {float(row["noise_floor"]) for row in rows if row.get("noise_floor")}
+    if measure == "total_variation" and len(floors) == 1:
+        figure.add_hline(
+            y=floors.pop(),
+            line={"dash": "dot", "width": 1.5, "color": LIGHT["muted"].text},
+            annotation_text="exact draws, counted",
+            annotation_position="top left",
+        )
+    below = measure == "entropy_change"
+    if below:
         figure.add_hline(y=0, line={"dash": "dot", "width": 1})
-    figure.update_xaxes(title_text="expected calls")
-    figure.update_yaxes(title_text=MEASURES[measure])
-    figure.update_layout(template=TEMPLATE, title=title or "Error against calls", height=460)
+    figure.update_xaxes(title_text="expected calls", rangemode="tozero")
+    figure.update_yaxes(title_text=MEASURES[measure], rangemode="normal" if below else "tozero")
+    figure.update_layout(
+        template=TEMPLATE,
+        title=title or "Error against calls",
+        height=max(460, 150 + 21 * len(families)),
+    )
     return figure
+
+
+def page(title: str, figures: Sequence[go.Figure]) -> str:
+    """One page that holds all figures and makes no request of any kind."""
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=index == 0, config=CONFIG)
+        for index, figure in enumerate(figures)
+    ]
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+    return f"{head}<body>{''.join(parts)}</body></html>"
 
 
 def cost_cliff(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> go.Figure:
@@ -151,3 +187,27 @@ def divided_error(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> go.F
 
 def _share(row: Mapping[str, Any]) -> float:
     return float(row["share"])
+
+
+def _calls(row: Mapping[str, Any]) -> float:
+    return float(row["calls"])
+
+
+def _family(row: Mapping[str, Any]) -> str:
+    """A policy's name without its number; other knobs make it a family of its own."""
+    stem, comma, knobs = str(row["policy"]).partition(",")
+    return stem.partition(":")[0] + comma + knobs
+
+
+def _exact(row: Mapping[str, Any]) -> bool:
+    return row.get("samples") is None
+
+
+def _how(row: Mapping[str, Any]) -> str:
+    return "exact" if _exact(row) else f"from {row['samples']:,} samples"
+
+
+def _known(row: Mapping[str, Any], measure: str) -> bool:
+    """Whether the figure is a number, finite, and not merely a bound."""
+    bound = measure in ("entropy_change", "reverse_kl") and row.get("entropy_bias", 0) is None
+    return row[measure] is not None and abs(float(row[measure])) != float("inf") and not bound

@@ -6,7 +6,7 @@ import pytest
 
 from pgm_lite import laws
 from pgm_lite.lab import Split, cliff, compare
-from pgm_lite.viz.lab import cost_cliff, divided_error, error_against_calls
+from pgm_lite.viz.lab import cost_cliff, divided_error, error_against_calls, page
 
 
 def found() -> list[dict[str, object]]:
@@ -14,7 +14,7 @@ def found() -> list[dict[str, object]]:
     return [asdict(each) for each in compare(laws.dirichlet(4, 2, seed=1), policies)]
 
 
-@pytest.mark.parametrize("measure", ["total_variation", "kl", "entropy_change"])
+@pytest.mark.parametrize("measure", ["total_variation", "kl", "reverse_kl", "entropy_change"])
 def test_one_curve_a_family_of_policies_in_the_order_of_calls(measure: str) -> None:
     rows = found()
     figure = error_against_calls(rows, measure=measure)
@@ -34,6 +34,49 @@ def test_counted_rows_have_bars_and_what_is_unknown_is_left_out() -> None:
     assert curve.error_y.visible
     assert list(curve.error_y.array) == [0.01]
     assert len(error_against_calls([row, row | {"kl": float("inf")}], measure="kl").data) == 0
+
+
+def test_counted_points_are_open_and_exact_ones_filled() -> None:
+    names = ["random:1", "random:2", "remask:3", "remask:6"]
+    rows = [asdict(each) for each in compare(laws.dirichlet(4, 2, seed=1), names, samples=99)]
+    exact, counted = error_against_calls(rows).data
+    assert list(exact.marker.symbol) == ["circle", "circle"]
+    assert list(counted.marker.symbol) == ["square-open", "square-open"]
+    assert list(counted.customdata) == ["from 99 samples"] * 2
+    assert list(counted.error_y.array) == pytest.approx([0.5 / 99**0.5] * 2)
+    assert not exact.error_y.visible
+
+
+def test_the_level_of_exact_draws_is_drawn_beside_counted_distances() -> None:
+    row = {"policy": "remask:3", "calls": 2.0, "total_variation": 0.2, "samples": 50}
+    row |= {"noise_floor": 0.07, "entropy_change": 0.1, "entropy_bias": 0.01}
+    (line,) = error_against_calls([row]).layout.shapes
+    assert (line.y0, line.y1) == (0.07, 0.07)
+    assert not error_against_calls([row | {"noise_floor": 0.0, "samples": None}]).layout.shapes
+
+
+@pytest.mark.parametrize("measure", ["entropy_change", "reverse_kl"])
+def test_what_is_only_a_bound_is_not_drawn_as_a_figure(measure: str) -> None:
+    row = {"policy": "one-shot", "calls": 1.0, measure: 2.0, "samples": 50, "entropy_bias": None}
+    assert len(error_against_calls([row], measure=measure).data) == 0
+    assert len(error_against_calls([row | {"entropy_bias": 0.1}], measure=measure).data) == 1
+
+
+def test_other_knobs_make_another_family() -> None:
+    rows = [
+        {"policy": name, "calls": 1, "total_variation": 0.1}
+        for name in ("remask:3", "remask:6", "remask:3,variant=conf", "remask:6,variant=conf")
+    ]
+    names = [curve.name for curve in error_against_calls(rows).data]
+    assert names == ["remask", "remask,variant=conf"]
+
+
+def test_a_page_holds_its_figures_and_asks_for_nothing() -> None:
+    figure = error_against_calls(found())
+    text = page("a < b", [figure, figure])
+    assert "<title>a &lt; b</title>" in text
+    assert text.count("Plotly.newPlot(") == 2
+    assert 'src="http' not in text
 
 
 def test_more_families_than_colours_stay_apart() -> None:
