@@ -50,9 +50,12 @@ COPY = """
 SHOW_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 
 INTO_VIEW = """
-() => document.querySelector("#TAB-player")?.scrollIntoView(
-  { block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" }
-)
+() => {
+  const player = document.querySelector("#TAB-player"), top = player?.getBoundingClientRect().top;
+  if (!player || (top >= 0 && top < 0.5 * innerHeight)) return; // in view as it is
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  player.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+}
 """
 
 FETCH = """
