@@ -26,6 +26,9 @@ COSTS = {"calls": "network evaluations", "GFLOP": "GFLOP a sample", "seconds": "
 BESIDE = {"total_variation": "noise_floor", "entropy": "entropy_real"}
 """What keeps a quality honest, and the figure of the same row that it should come near."""
 
+LOGARITHMIC = (*COSTS, "frechet")
+"""What is drawn by powers of ten: costs, and distances, which may be many times the best."""
+
 _NAMES = {"frechet": "Fréchet distance"}
 _MARKS = ("circle", "square", "diamond", "cross", "triangle-up", "star")
 _WIDE = 1.7
@@ -83,8 +86,7 @@ def panels(costs: Sequence[str], rows: Sequence[Row], quality: str, title: str) 
             figure.add_hline(
                 y=aims[0], line=style, row=line, col="all", exclude_empty_subplots=False
             )
-        # Distances may be many times as large as the best.
-        axis = log_axis(values) if name == "frechet" else {"range": reach([*values, *aims])}
+        axis = log_axis(values) if name in LOGARITHMIC else {"range": reach([*values, *aims])}
         figure.update_yaxes(**axis, row=line)
         figure.update_yaxes(title_text=_axis(name), title_standoff=8, row=line, col=1)
     figure.update_layout(
@@ -156,6 +158,12 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
     ticks = [digit * 10.0**power for power in range(-6, 7) for digit in digits]
     labels = [f"{tick:.10f}".rstrip("0").rstrip(".") for tick in ticks]
     return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": labels}
+
+
+def scaled(row: Row, name: str) -> float:
+    """A figure of a row as its axis counts."""
+    value = float(row[name])
+    return log10(value) if name in LOGARITHMIC else value
 
 
 def reach(values: Sequence[float]) -> list[float]:

@@ -2,13 +2,12 @@
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Mapping, Sequence
-from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pgm_lite.metrics import FIGURES
-from pgm_lite.viz.comparison import Row, honest, in_order, panels, reach, stem_of, styles
+from pgm_lite.viz.comparison import Row, honest, in_order, panels, reach, scaled, stem_of, styles
 
 _ROOM = 0.3
 """What a panel has on the left of its cheapest point, as a share of its width: room for a name."""
@@ -54,7 +53,7 @@ def frontier_figure(starred: Mapping[str, Sequence[Row]], *, quality: str, title
                     showlegend=line == column == 1,
                     **place,
                 )
-        low, high = reach([log10(float(row[cost])) for row in points])
+        low, high = reach([scaled(row, cost) for row in points])
         figure.update_xaxes(range=[low - _ROOM * (high - low), high], col=column)
     return figure
 
@@ -62,25 +61,17 @@ def frontier_figure(starred: Mapping[str, Sequence[Row]], *, quality: str, title
 def _names(points: Sequence[Row], cost: str, quality: str) -> dict[int, str]:
     """The sampling of each point that nothing beats, unless a cheaper one's name stands there."""
     width, height = (
-        _span(points, cost, log=True),
-        _span(points, quality, log=quality == "frechet"),
+        high - low
+        for low, high in (reach([scaled(row, name) for row in points]) for name in (cost, quality))
     )
     names: dict[int, str] = {}
     taken: list[tuple[float, float]] = []
     for row in in_order((row for row in points if row["frontier"] == "**"), cost):
-        x, y = log10(float(row[cost])) / width, float(row[quality])
-        y = (log10(y) if quality == "frechet" else y) / height
+        x, y = scaled(row, cost) / width, scaled(row, quality) / height
         if all(abs(x - left) > _NEAR[0] or abs(y - up) > _NEAR[1] for left, up in taken):
             names[id(row)] = row["sampling"]
             taken.append((x, y))
     return names
-
-
-def _span(points: Sequence[Row], name: str, *, log: bool) -> float:
-    """How far an axis reaches, as plotly counts."""
-    values = [float(row[name]) for row in points]
-    low, high = reach([log10(value) for value in values] if log else values)
-    return high - low
 
 
 def _placed(rows: Sequence[Row], cost: str, shown: str) -> dict[str, list[Any]]:
